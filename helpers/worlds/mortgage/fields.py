@@ -2,9 +2,10 @@
 
 The language model *quotes and labels*. Four lines quote words (`nama:`, `kerja:`, `jenis:`, `tempat:`; a dash
 where the letter is silent). Then it goes through every sum of money and length of time that the letter
-mentions, in order, and says what each one is: `RM4.5k sebulan: gaji`, `RM350: hutang`, `34 tahun: lain`. The last
-line quotes the words that deny any debt. Labelling each figure where it stands is an easier question
-for a small model than searching the letter for the answer to a field, and sums of several debts come by themselves.
+mentions, in order, each with a few words around it, and says what it is: `gaji kasar saya [RM4.5k sebulan] dan: gaji`,
+`ansuran kereta [RM350] tiap bulan: hutang`, `umur saya [34 tahun]: lain`. The last line quotes the words that deny any
+debt. Labelling each figure where it stands is an easier question for a small model than searching the letter for the
+answer to a field, and the sums of several debts come by themselves.
 
 Code *reads*: `RM4.5k sebulan` is 4,500 ringgit a month, two `hutang` are added. A quote that is not in the letter,
 or says nothing of the right kind, is no evidence and is rejected.
@@ -98,13 +99,33 @@ class Figure:
     text: str
     fields: tuple
 
+    def in_context(self, letter, before=5, after=3):
+        """The figure in brackets between a few words of the letter: what the model writes before its label."""
+        left = letter[: self.start].split()[-before:]
+        right = letter[self.end :].split()[:after]
+        return " ".join([*left, f"[{self.text}]", *right]).replace(":", "").replace("  ", " ")
+
+
+# What a figure can be at all, in ringgit (a month) and years: a sum of RM350 is no price, 3 months are no tenure.
+POSSIBLE = {
+    "gross_monthly_income": (500, 80_000), "monthly_commitments": (10, 15_000), "property_price": (30_000, 20_000_000),
+    "tenure_years": (3, 45), "years_employed": (0, 50),
+}  # fmt: skip
+
+
+def _possible(fields, value):
+    return tuple(f for f in fields if POSSIBLE[f.name][0] <= value <= POSSIBLE[f.name][1])
+
 
 def figures(letter):
     """Every sum of money (from 10 ringgit) and length of time in a letter, in order of appearance."""
-    found = [Figure(a.start, a.end, a.text, SUMS) for a in find_amounts(letter) if a.high >= 10]
-    found += [Figure(d.start, d.end, d.text, TIMES) for d in find_durations(letter)]
-    found += [Figure(d.start, d.end, d.text, TIMES) for d in find_years(letter, TODAY)]
-    found.sort(key=lambda f: (f.start, -f.end))
+    found = []
+    for a in find_amounts(letter):
+        fields = tuple(f for f in SUMS if _possible([f], a.high if f.name == "property_price" else a.monthly()))
+        found.append(Figure(a.start, a.end, a.text, fields))
+    found += [Figure(d.start, d.end, d.text, _possible(TIMES, d.high)) for d in find_durations(letter)]
+    found += [Figure(d.start, d.end, d.text, TIMES[:1]) for d in find_years(letter, TODAY)]
+    found = sorted((f for f in found if f.fields), key=lambda f: (f.start, -f.end))
     return [f for i, f in enumerate(found) if i == 0 or f.start >= max(g.end for g in found[:i])]
 
 
@@ -123,7 +144,7 @@ def denials(letter):
 def slots(letter):
     """The answer to a letter as a list of `Slot`: what a constrained model may write, line by line."""
     lines = [Slot(f.key, tuple(candidates(f, letter))) for f in QUOTED]
-    lines += [Slot(g.text, (*(f.key for f in g.fields), OTHER), nothing=None) for g in figures(letter)]
+    lines += [Slot(g.in_context(letter), (*(f.key for f in g.fields), OTHER), nothing=None) for g in figures(letter)]
     return [*lines, Slot(NO_DEBT, tuple(denials(letter)))]
 
 
@@ -164,7 +185,7 @@ def write_answer(letter, quotes):
         field = next((f for f in figure.fields if figure.text in left[f.name]), None)
         if field is not None and field.kind == "debts":
             left[field.name].remove(figure.text)
-        lines.append(f"{figure.text}: {field.key if field else OTHER}")
+        lines.append(f"{figure.in_context(letter)}: {field.key if field else OTHER}")
     denial = [q for q in quotes.get("monthly_commitments") or [] if says_none(q)]
     return "\n".join([*lines, f"{NO_DEBT}: {denial[0] if denial else NOTHING}"])
 
@@ -188,9 +209,11 @@ def parse_answer(text, confidence=None):
             quotes[by_key[key].name] = [rest] if rest != NOTHING else []
             sure[by_key[key].name] = probability
         else:
-            field = next((f for f in (SUMS if find_amounts(key) else TIMES) if f.key == rest), None)
-            if field is None:
+            figure = re.search(r"\[(.+)\]", key)
+            field = figure and next((f for f in (SUMS if find_amounts(figure[1]) else TIMES) if f.key == rest), None)
+            if not field:
                 continue
+            key = figure[1]
             if field.kind == "debts":
                 quotes.setdefault(field.name, []).append(key)
                 sure[field.name] = min(sure.get(field.name, 1.0), probability)

@@ -1,0 +1,145 @@
+"""The bank's policy as code reads it: figures from `data/policy.toml`, computed by formulae anybody can check.
+
+The language model takes no part here. Net pay uses the statutory rates of the package `malaysia-statutory-rates`
+for EPF (11%), SOCSO and EIS, and an estimate of monthly tax; the learner may pass another.
+"""
+
+import tomllib
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+LULUS, RUJUK, TOLAK = "lulus", "rujuk", "tolak"
+
+
+@lru_cache
+def load(path=None):
+    """The policy as nested dictionaries, from a TOML file (the kit's own by default)."""
+    with open(path or Path(__file__).parent / "data" / "policy.toml", "rb") as file:
+        return tomllib.load(file)
+
+
+def instalment(amount, years, rate):
+    """Monthly instalment in ringgit of `amount` over `years` at `rate` per cent a year (annuity formula).
+
+    Check: RM450,000, 35 years, 4.10% is RM2,019.57 a month.
+    """
+    months, monthly = round(years * 12), rate / 1200
+    if months <= 0:
+        raise ValueError("the tenure must be above zero years")
+    if monthly == 0:
+        return amount / months
+    return amount * monthly / (1 - (1 + monthly) ** -months)
+
+
+# Monthly tax estimate: chargeable yearly income from, rate above it (resident individual, year of assessment 2024/2025).
+TAX_BANDS = ((5_000, 0.01), (20_000, 0.03), (35_000, 0.06), (50_000, 0.11), (70_000, 0.19), (100_000, 0.25), (400_000, 0.26), (600_000, 0.28), (2_000_000, 0.30))
+
+
+def net_income(gross, self_employed=False):
+    """Net monthly pay in ringgit: gross less EPF 11%, SOCSO 0.5% and EIS 0.2% (to RM6,000) and estimated tax.
+
+    The tax estimate uses resident bands with the personal relief of RM9,000 and EPF relief to RM4,000; a single person's
+    PCB, roughly. The self-employed pay no EPF or SOCSO here, only the tax.
+    """
+    epf = 0.0 if self_employed else 0.11 * gross
+    insured = 0.0 if self_employed else 0.007 * min(gross, 6_000)
+    chargeable = 12 * gross - 9_000 - min(12 * epf, 4_000)
+    tax = 0.0
+    for (start, rate), (end, _) in zip(TAX_BANDS, (*TAX_BANDS[1:], (float("inf"), 0))):
+        tax += rate * max(0.0, min(chargeable, end) - start)
+    return gross - epf - insured - tax / 12
+
+
+@dataclass
+class Figures:
+    """What code computes for an application: ringgit a month and per cent; None where a fact is missing."""
+
+    financing: float | None = None
+    instalment: float | None = None
+    net_income: float | None = None
+    dsr: float | None = None
+    margin: float | None = None
+
+    def as_dict(self):
+        return {k: None if v is None else round(v, 2) for k, v in asdict(self).items()}
+
+
+def figures(values, registers, policy):
+    """Financing, instalment, net income, debt-service ratio and margin.
+
+    Args:
+        values: field name → value or None, as read from the letter.
+        registers: what the bank's own records say (`credit_commitments`, `homes_financed`, `valuation`, `self_employed`).
+        policy: from `load`.
+    """
+    limits, result = policy["limits"], Figures()
+    price, tenure, gross = (values.get(k) for k in ("property_price", "tenure_years", "gross_monthly_income"))
+    commitments = values.get("monthly_commitments")
+    if price:
+        value = min(price, registers.get("valuation") or price)
+        allowed = limits["margin_third"] if registers.get("homes_financed", 0) >= 2 else limits["margin_first"]
+        result.financing = value * allowed / 100
+        result.margin = 100 * result.financing / price
+    if result.financing and tenure:
+        result.instalment = instalment(result.financing, tenure, policy["rates"]["profit_rate"])
+    if gross:
+        result.net_income = net_income(gross, registers.get("self_employed", False))
+    if result.instalment and result.net_income and commitments is not None:
+        owed = max(commitments, registers.get("credit_commitments") or 0.0)
+        result.dsr = 100 * (result.instalment + owed) / result.net_income
+    return result
+
+
+def recommend(values, registers, policy, confidence=1.0):
+    """The policy's recommendation: `(lulus | rujuk | tolak, reasons in Malay)`. Every ground that applies is named.
+
+    `tolak` needs verified grounds: a ratio computed from missing or unsure facts never rejects anybody.
+    """
+    limits, computed = policy["limits"], figures(values, registers, policy)
+    refer, reject = [], []
+    names = {
+        "applicant_name": "nama pemohon", "gross_monthly_income": "pendapatan kasar", "monthly_commitments": "komitmen bulanan",
+        "property_price": "harga rumah", "property_type": "jenis rumah", "property_location": "lokasi rumah",
+        "tenure_years": "tempoh pembiayaan", "employment": "pekerjaan", "years_employed": "tempoh bekerja",
+    }  # fmt: skip
+    missing = [text for name, text in names.items() if values.get(name) is None]
+    if missing:
+        refer.append(f"Tidak dinyatakan dalam surat: {', '.join(missing)}.")
+    if confidence < limits["confidence_refer"]:
+        refer.append("Ada fakta yang dibaca dengan tidak pasti.")
+    gross, tenure, worked = (values.get(k) for k in ("gross_monthly_income", "tenure_years", "years_employed"))
+    if gross is not None and gross < limits["minimum_income"]:
+        reject.append(f"Pendapatan kasar RM{gross:,.2f} kurang daripada RM{limits['minimum_income']:,.0f}.")
+    if computed.dsr is not None:
+        if computed.dsr > limits["dsr_reject"]:
+            reject.append(f"Nisbah khidmat hutang {computed.dsr:.1f}% melebihi {limits['dsr_reject']:.0f}%.")
+        elif computed.dsr > limits["dsr_approve"]:
+            refer.append(f"Nisbah khidmat hutang {computed.dsr:.1f}% antara {limits['dsr_approve']:.0f}% dan {limits['dsr_reject']:.0f}%.")
+    if tenure is not None and tenure > limits["maximum_tenure"]:
+        refer.append(f"Tempoh {tenure:g} tahun melebihi {limits['maximum_tenure']:.0f} tahun.")
+    if tenure is not None and registers.get("age") and registers["age"] + tenure > limits["maximum_age_at_end"]:
+        refer.append(f"Pemohon berumur {registers['age'] + tenure:g} tahun pada akhir tempoh.")
+    if worked is not None and worked < limits["minimum_years_employed"]:
+        refer.append("Tempoh bekerja kurang daripada enam bulan.")
+    arrears = registers.get("arrears_months")
+    if arrears is None:
+        refer.append("Rekod kredit belum disemak.")
+    elif arrears >= limits["arrears_reject"]:
+        reject.append(f"Tunggakan {arrears} bulan dalam rekod kredit.")
+    elif arrears >= limits["arrears_refer"]:
+        refer.append(f"Tunggakan {arrears} bulan dalam rekod kredit.")
+    if registers.get("identity_verified") is not True:
+        refer.append("Identiti belum disahkan.")
+    lacking = registers.get("documents_missing")
+    if lacking is None:
+        refer.append("Dokumen belum diterima.")
+    elif lacking:
+        refer.append(f"Dokumen belum lengkap: {', '.join(lacking)}.")
+    if reject and confidence < limits["confidence_refer"]:
+        return RUJUK, refer + reject
+    if reject:
+        return TOLAK, reject + refer
+    if refer:
+        return RUJUK, refer
+    return LULUS, [f"Nisbah khidmat hutang {computed.dsr:.1f}% dalam had {limits['dsr_approve']:.0f}%.", "Identiti, dokumen dan rekod kredit disahkan."]

@@ -39,8 +39,8 @@ class Settings:
 
     rank: int = 16
     alpha: int = 32
-    learning_rate: float = 1.5e-3
-    batch: int = 4
+    learning_rate: float = 1e-3
+    batch: int = 2
     epochs: float = 1.0
     warmup_steps: int = 15
     max_grad_norm: float = 1.0

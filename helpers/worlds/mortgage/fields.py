@@ -2,8 +2,8 @@
 
 The language model *quotes and labels*. Four lines quote words (`nama:`, `kerja:`, `jenis:`, `tempat:`; a dash
 where the letter is silent). Then it goes through every sum of money and length of time that the letter
-mentions, in order, each with a few words around it, and says what it is: `gaji kasar saya [RM4.5k sebulan] dan: gaji`,
-`ansuran kereta [RM350] tiap bulan: hutang`, `umur saya [34 tahun]: lain`. The last line quotes the words that deny any
+mentions, in order, each with a few words around it, and says what it is: `gaji kasar saya [RM4.5k sebulan]: gaji`,
+`ansuran kereta [RM350]: hutang`, `umur saya [34 tahun]: lain`. The last line quotes the words that deny any
 debt. Labelling each figure where it stands is an easier question for a small model than searching the letter for the
 answer to a field, and the sums of several debts come by themselves.
 
@@ -99,11 +99,10 @@ class Figure:
     text: str
     fields: tuple
 
-    def in_context(self, letter, before=5, after=3):
-        """The figure in brackets between a few words of the letter: what the model writes before its label."""
-        left = letter[: self.start].split()[-before:]
-        right = letter[self.end :].split()[:after]
-        return " ".join([*left, f"[{self.text}]", *right]).replace(":", "").replace("  ", " ")
+    def in_context(self, letter, before=3):
+        """The figure in brackets after a few words of the letter: what the model writes before its label."""
+        words = letter[: self.start].replace(":", " ").split()[-before:]
+        return " ".join([*words, f"[{self.text}]"])
 
 
 # What a figure can be at all, in ringgit (a month) and years: a sum of RM350 is no price, 3 months are no tenure.

@@ -1,0 +1,45 @@
+"""The reading task: what a model is asked about a letter, what it learns from, and what is made of its answer."""
+
+import random
+
+from helpers.worlds.mortgage import fields, letters
+
+INSTRUCTION = "Petik butiran daripada surat."
+
+
+def messages(letter):
+    """The conversation that asks for the facts of a letter."""
+    return [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": letter}]
+
+
+def training_rows(count, seed=0):
+    """`count` letters to train on: each written one once, then three in eight varied from them, the rest composed.
+
+    Nothing here reads the development or test letters.
+    """
+    rng = random.Random(seed)
+    written = letters.written("train")
+    rng.shuffle(written)
+    rows = written[:count]
+    more = count - len(rows)
+    if more > 0:
+        composed = letters.generate(more, seed)
+        for number in range(more):
+            varied = letters.vary(rng.choice(written), rng) if rng.random() < 0.375 else None
+            rows.append(varied or composed[number])
+        rng.shuffle(rows)
+    return rows
+
+
+def answer_lines(row):
+    """`(slot, answer)` for every line of the right answer to a row: what `training.example` takes."""
+    quotes = fields.target_quotes(row["letter"], row["answers"])
+    lines = fields.write_answer(row["letter"], quotes).split("\n")
+    return [(slot, line[len(slot.key) + 2 :]) for slot, line in zip(fields.slots(row["letter"]), lines, strict=True)]
+
+
+def examples(tokenizer, rows):
+    """Rows as training documents (`helpers.training.Example`)."""
+    from helpers import models, training
+
+    return [training.example(tokenizer, models.prompt_ids(tokenizer, messages(row["letter"])), answer_lines(row)) for row in rows]

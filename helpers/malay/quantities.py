@@ -53,7 +53,7 @@ _TOKEN = re.compile(
     rf"|\d{{1,3}}(?:\s\d{{3}})+(?:\.\d{{2}})?(?!\d|,\d)|\d+(?:\.\d+)?)|(?P<word>[A-Za-z]+)",
     re.I,
 )
-_RANGE = re.compile(r"\s*(?:-|–|—|~|hingga|sehingga|sampai|smpai|smpi|ke|to|atau|until)\s*$", re.I)
+_RANGE = re.compile(r"[ \t]*(?:-|–|—|~|hingga|sehingga|sampai|smpai|smpi|ke|to|atau|until)[ \t]*$", re.I)
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def _is_money(text, number):
 
 def _period(text, end):
     for name, pattern in (("month", MONTHLY), ("year", YEARLY)):
-        match = re.compile(r"[\s,(]{0,2}" + pattern + r"(?![A-Za-z])", re.I).match(text, end)
+        match = re.compile(r"[ ,(]{0,2}" + pattern + r"(?![A-Za-z])", re.I).match(text, end)
         if match:
             return name, match.end()
     return None, end

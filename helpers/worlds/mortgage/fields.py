@@ -2,7 +2,7 @@
 
 The language model *quotes and labels*. Four lines quote words (`nama:`, `kerja:`, `jenis:`, `tempat:`; a dash
 where the letter is silent). Then it goes through every sum of money and length of time that the letter
-mentions, in order, each with a few words around it, and says what it is: `gaji kasar saya [RM4.5k sebulan]: gaji`,
+mentions, in order, each with a few words around it, and says what it is: `kasar saya [RM4.5k sebulan]: gaji`,
 `ansuran kereta [RM350]: hutang`, `umur saya [34 tahun]: lain`. The last line quotes the words that deny any
 debt. Labelling each figure where it stands is an easier question for a small model than searching the letter for the
 answer to a field, and the sums of several debts come by themselves.
@@ -99,7 +99,7 @@ class Figure:
     text: str
     fields: tuple
 
-    def in_context(self, letter, before=3):
+    def in_context(self, letter, before=2):
         """The figure in brackets after a few words of the letter: what the model writes before its label."""
         words = letter[: self.start].replace(":", " ").split()[-before:]
         return " ".join([*words, f"[{self.text}]"])
@@ -124,7 +124,7 @@ def figures(letter):
         found.append(Figure(a.start, a.end, a.text, fields))
     found += [Figure(d.start, d.end, d.text, _possible(TIMES, d.high)) for d in find_durations(letter)]
     found += [Figure(d.start, d.end, d.text, TIMES[:1]) for d in find_years(letter, TODAY)]
-    found = sorted((f for f in found if f.fields), key=lambda f: (f.start, -f.end))
+    found = sorted((f for f in found if f.fields and "\n" not in f.text), key=lambda f: (f.start, -f.end))
     return [f for i, f in enumerate(found) if i == 0 or f.start >= max(g.end for g in found[:i])]
 
 

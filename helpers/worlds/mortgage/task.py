@@ -38,8 +38,12 @@ def answer_lines(row):
     return [(slot, line[len(slot.key) + 2 :]) for slot, line in zip(fields.slots(row["letter"]), lines, strict=True)]
 
 
-def examples(tokenizer, rows):
-    """Rows as training documents (`helpers.training.Example`)."""
+def examples(tokenizer, rows, longest=400):
+    """Rows as training documents (`helpers.training.Example`).
+
+    Documents of more than `longest` tokens are left out: the longest one sets the peak memory of training.
+    """
     from helpers import models, training
 
-    return [training.example(tokenizer, models.prompt_ids(tokenizer, messages(row["letter"])), answer_lines(row)) for row in rows]
+    made = (training.example(tokenizer, models.prompt_ids(tokenizer, messages(row["letter"])), answer_lines(row)) for row in rows)
+    return [example for example in made if len(example) <= longest]

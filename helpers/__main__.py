@@ -1,0 +1,75 @@
+"""The kit's commands: `python -m helpers <command>`. The Makefile only calls these, so Windows does the same.
+
+    setup        make .venv with the exact pins and fetch the embedded weights (`make run` and `make test` do it first)
+    doctor       what this computer can do, and the plan with its reasons
+    run          the main job: the spine of the course in the laptop profile, into runs/<time>/
+    test         lint, tests, every notebook in the smoke profile, the spine
+    lab          open JupyterLab on the course
+    notebooks    make the notebooks from their text twins and run them for their stored outputs
+    checkpoints  train the checkpoint that ships with the kit again
+    mortgage     take letters of your own through the mortgage desk
+    letters      look at composed application letters
+    pins         write requirements.lock, environment.yml and binder/ anew from pyproject.toml
+"""
+
+import argparse
+import sys
+
+
+def main(arguments=None):
+    """Run one command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m helpers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands.add_parser("setup", help="install the pins and fetch the weights")
+    commands.add_parser("doctor", help="what this computer can do, and the plan")
+    run = commands.add_parser("run", help="the main job")
+    run.add_argument("--profile", default="laptop", choices=("smoke", "laptop", "gpu"))
+    run.add_argument("--fresh", action="store_true", help="start anew even if the last run was interrupted")
+    test = commands.add_parser("test", help="lint, tests, notebooks, spine")
+    test.add_argument("pytest", nargs="*", help="arguments for pytest: run only those tests")
+    commands.add_parser("lab", help="open JupyterLab on the course")
+    notebooks = commands.add_parser("notebooks", help="make the notebooks from their text twins")
+    notebooks.add_argument("names", nargs="*", help="numbers of notebooks (all by default)")
+    notebooks.add_argument("--profile", default="laptop", choices=("smoke", "laptop", "gpu"))
+    notebooks.add_argument("--run", default="", help="take the executed notebooks of this run folder instead of running them again")
+    checkpoints = commands.add_parser("checkpoints", help="train the shipped checkpoint again")
+    checkpoints.add_argument("--out", default="build/checkpoint")
+    mortgage = commands.add_parser("mortgage", help="letters in, decisions out")
+    mortgage.add_argument("--in", dest="source", required=True, metavar="letters.jsonl")
+    mortgage.add_argument("--out", dest="target", required=True, metavar="decisions.jsonl")
+    mortgage.add_argument("--adapter", help="a PEFT folder (the shipped checkpoint by default)")
+    mortgage.add_argument("--address", help="an OpenAI-compatible address that serves a tuned model, instead of loading one")
+    mortgage.add_argument("--policy", help="a policy file of your own (TOML)")
+    letters = commands.add_parser("letters", help="look at composed letters")
+    letters.add_argument("--n", type=int, default=3)
+    letters.add_argument("--seed", type=int, default=0)
+    pins = commands.add_parser("pins", help="write the files made from pyproject.toml anew")
+    pins.add_argument("--check", action="store_true", help="only say whether they are up to date")
+    options = parser.parse_args(arguments)
+
+    from helpers import bootstrap
+
+    if options.command == "pins":
+        return bootstrap.pins(options.check)
+    if options.command == "setup":
+        return bootstrap.setup()
+    if (inside := bootstrap.enter(sys.argv[1:] if arguments is None else list(arguments))) is not None:
+        return inside
+    from helpers import commands as room
+
+    try:
+        return getattr(room, options.command)(options) or 0
+    except KeyboardInterrupt:
+        print("\nInterrupted. Nothing is lost: the same command goes on where it was.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        from helpers.models import ModelError
+
+        if isinstance(error, (ModelError, ValueError, FileNotFoundError)):
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

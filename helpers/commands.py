@@ -1,0 +1,74 @@
+"""What the commands of `python -m helpers` do, inside an environment that has the pins."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from helpers import machine
+from helpers.bootstrap import ROOT
+
+NOTEBOOKS = ROOT / "notebooks"
+
+
+def doctor(options):
+    """Print what this computer can do, and the plan with the reason for every choice."""
+    found = machine.look()
+    for what, value, reason in machine.table(found, machine.plan(found)):
+        print(f"{what:<26} {value:<26} {reason}")
+
+
+def run(options):
+    """The main job: the spine with papermill, then the report and the before/after table."""
+    from helpers import spine
+
+    return spine.run(options.profile, fresh=options.fresh)
+
+
+def test(options):
+    """Lint, then pytest: helpers, notebooks in the smoke profile, the spine."""
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": str(ROOT)}
+    if not options.pytest:
+        for command in (["ruff", "check", "."], ["ruff", "format", "--check", "."]):
+            if status := subprocess.call([sys.executable, "-m", *command], cwd=ROOT):
+                return status
+    return subprocess.call([sys.executable, "-m", "pytest", *options.pytest], cwd=ROOT, env=environment)
+
+
+def lab(options):
+    """Open JupyterLab on the course; loopback only."""
+    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={ROOT}", "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"]
+    return subprocess.call(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def notebooks(options):
+    """Make notebooks from their text twins, with outputs of a real run."""
+    from helpers import spine
+
+    return spine.make_notebooks(options.names, options.profile, options.run)
+
+
+def checkpoints(options):
+    """Train the shipped checkpoint again and score it on the development letters; the test letters are not touched."""
+    from helpers import checkpoint
+
+    return checkpoint.make(Path(options.out))
+
+
+def letters(options):
+    """Print composed letters with the answers that a model should write."""
+    from helpers.worlds.mortgage import fields
+    from helpers.worlds.mortgage import letters as room
+
+    for row in room.generate(options.n, options.seed):
+        print(f"--- {row['id']} ({row['voice']}; {', '.join(row['features']) or 'plain'})\n{row['letter']}\n")
+        print(fields.write_answer(row["letter"], fields.target_quotes(row["letter"], row["answers"])), "\n")
+
+
+def mortgage(options):
+    """Letters in, decisions out; see `helpers.batch`."""
+    from helpers import batch
+
+    return batch.run(Path(options.source), Path(options.target), options.adapter, options.address, options.policy)
+
+

@@ -1,0 +1,210 @@
+"""Pictures, tables and widgets for notebooks. Takes results, computes none."""
+
+import html
+import math
+
+COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999"]  # Okabe and Ito: safe for colour-blind readers
+FIELD_COLOURS = {
+    "applicant_name": "#cfe8ff", "employment": "#ffe3b3", "years_employed": "#ffd1a8", "gross_monthly_income": "#c9f0dc",
+    "monthly_commitments": "#ffd0d0", "property_type": "#e8dcf7", "property_location": "#f7d9ec", "property_price": "#fff3a8", "tenure_years": "#d6ecec",
+}  # fmt: skip
+
+
+def use_style():
+    """One plot style for the whole course, readable from the last row: large letters, no clutter."""
+    import matplotlib as mpl
+
+    mpl.rcParams.update({
+        "figure.figsize": (8, 4.2), "figure.dpi": 90, "font.size": 13, "axes.titlesize": 15, "axes.titlelocation": "left",
+        "axes.spines.top": False, "axes.spines.right": False, "axes.prop_cycle": mpl.cycler(color=COLOURS), "lines.linewidth": 2.2,
+        "axes.grid": True, "grid.alpha": 0.25, "legend.frameon": False, "savefig.bbox": "tight", "figure.constrained_layout.use": True,
+    })  # fmt: skip
+
+
+def table(rows, header):
+    """Rows as a table that fits a projector and a phone; for the last line of a cell."""
+    from IPython.display import HTML
+
+    def line(cells, tag):
+        return "<tr>" + "".join(f"<{tag} style='text-align:left;vertical-align:top;padding:.25em .8em .25em 0'>{html.escape(str(c))}</{tag}>" for c in cells) + "</tr>"
+
+    body = "".join(line(row, "td") for row in rows)
+    return HTML(f"<div style='overflow-x:auto'><table style='font-size:1em'>{line(header, 'th')}{body}</table></div>")
+
+
+def tokens(tokenizer, text):
+    """A text cut into its tokens, each in a colour of its own; spaces are shown as dots."""
+    from IPython.display import HTML
+
+    shades = ["#cfe8ff", "#ffe3b3", "#c9f0dc", "#f7d9ec", "#fff3a8"]
+    pieces = [tokenizer.decode([i]) for i in tokenizer(text, add_special_tokens=False)["input_ids"]]
+    spans = "".join(
+        f"<span style='background:{shades[i % 5]};color:#111;padding:.1em .15em;margin:1px;border-radius:3px;display:inline-block'>{html.escape(p).replace(' ', '·').replace(chr(10), '↵')}</span>"
+        for i, p in enumerate(pieces)
+    )
+    return HTML(f"<div style='font-family:monospace;font-size:1.1em;line-height:1.9'>{spans}</div><small>{len(pieces)} tokens</small>")
+
+
+def next_tokens(tokenizer, probabilities, count=10, title=""):
+    """A bar for each of the most probable next tokens. `probabilities`: tensor [vocabulary]."""
+    import matplotlib.pyplot as plt
+
+    best = probabilities.topk(count)
+    names = [repr(tokenizer.decode([i])) for i in best.indices.tolist()]
+    figure, axis = plt.subplots(figsize=(8, 0.36 * count + 0.9))
+    axis.barh(names[::-1], best.values.tolist()[::-1], color=COLOURS[0])
+    axis.set(xlabel="probability", title=title, xlim=(0, 1))
+    plt.show()
+
+
+def bars(labels, values, title="", xlabel="", intervals=None, floor=None):
+    """Horizontal bars, with optional intervals `[(low, high)]` and a dashed line for the floor."""
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(8, 0.5 * len(labels) + 1.1))
+    errors = None
+    if intervals:
+        errors = [[max(0, v - low) for v, (low, _) in zip(values, intervals)][::-1], [max(0, high - v) for v, (_, high) in zip(values, intervals)][::-1]]
+    axis.barh(list(labels)[::-1], list(values)[::-1], xerr=errors, color=COLOURS[0], ecolor="#444", capsize=4)
+    if floor is not None:
+        axis.axvline(floor, linestyle="--", color="#444")
+    axis.set(title=title, xlabel=xlabel)
+    plt.show()
+
+
+def curve(points, title="", ylabel="loss", smooth=15):
+    """A loss curve: every step pale, the running mean on top. `points`: `[(step, loss)]`."""
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots()
+    _draw_curve(axis, points, smooth)
+    axis.set(title=title, ylabel=ylabel, xlabel="step")
+    plt.show()
+
+
+def _draw_curve(axis, points, smooth=15):
+    steps, losses = [s for s, _ in points], [v for _, v in points]
+    means = [sum(losses[max(0, i - smooth + 1) : i + 1]) / min(i + 1, smooth) for i in range(len(losses))]
+    axis.plot(steps, losses, color=COLOURS[4], alpha=0.4, linewidth=1)
+    axis.plot(steps, means, color=COLOURS[0])
+    if losses and min(losses) > 0:
+        axis.set_yscale("log")
+
+
+class LiveCurve:
+    """A loss curve that grows while training runs, with a progress bar and the minutes left.
+
+    Call it with `(step, steps, loss)` after each step; `callback()` makes a Trainer callback of it. In a notebook
+    without a front end (papermill) nothing is drawn live; `curve` gives the static picture afterwards.
+    """
+
+    def __init__(self, every=10):
+        import ipywidgets as widgets
+        from IPython.display import display
+
+        self.every, self.points = every, []
+        self.bar = widgets.IntProgress(min=0, max=1, layout=widgets.Layout(width="60%"))
+        self.text = widgets.Label("starting …")
+        self.picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
+        display(widgets.VBox([widgets.HBox([self.bar, self.text]), self.picture]))
+
+    def __call__(self, step, steps, loss):
+        import time
+
+        now = time.perf_counter()
+        if not self.points:
+            self.first = (step, now)
+        self.points.append((step, loss))
+        self.bar.max, self.bar.value = steps, step
+        rate = (now - self.first[1]) / max(1, step - self.first[0])
+        self.text.value = f"step {step} of {steps} · loss {loss:.3f} · {rate * (steps - step) / 60:.1f} min left"
+        if step % self.every == 0 or step == steps:
+            self.picture.value = self._png()
+
+    def _png(self):
+        import io
+
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(8, 3.6), dpi=80)
+        axis = figure.subplots()
+        _draw_curve(axis, self.points)
+        axis.set(xlabel="step", ylabel="loss")
+        out = io.BytesIO()
+        figure.savefig(out, format="png")
+        return out.getvalue()
+
+    def callback(self):
+        """This curve as a `TrainerCallback`."""
+        from transformers import TrainerCallback
+
+        live = self
+
+        class Callback(TrainerCallback):
+            def on_log(self, args, state, control, logs=None, **kwargs):
+                if logs and "loss" in logs:
+                    live(state.global_step, state.max_steps, logs["loss"])
+
+        return Callback()
+
+
+def letter(text, fields):
+    """A letter with every quoted piece marked in its field's colour. `fields`: name → `{"quotes"}` or None."""
+    from IPython.display import HTML
+
+    marked = html.escape(text, quote=False)
+    quotes = [(q, name) for name, found in fields.items() if found for q in found["quotes"]]
+    for number, (quote, _) in enumerate(sorted(quotes, key=lambda pair: -len(pair[0]))):
+        marked = marked.replace(html.escape(quote, quote=False), f"\x00{number}\x01", 1)
+    for number, (quote, name) in enumerate(sorted(quotes, key=lambda pair: -len(pair[0]))):
+        span = f"<mark style='background:{FIELD_COLOURS[name]};color:#111;padding:0 .15em;border-radius:3px' title='{name}'>{html.escape(quote, quote=False)}</mark>"
+        marked = marked.replace(f"\x00{number}\x01", span)
+    legend = " ".join(f"<span style='background:{FIELD_COLOURS[n]};color:#111;padding:0 .4em;border-radius:3px'>{n}</span>" for n, f in fields.items() if f)
+    return HTML(f"<div style='max-width:46em;line-height:1.7;white-space:pre-wrap;border-left:4px solid #ccc;padding-left:1em'>{marked}</div><small>{legend}</small>")
+
+
+def before_after(columns, rows, header="field"):
+    """Scores side by side: `columns` maps a stage to `{row: text}`; a dash where a stage has no such score."""
+    return table([[row, *(column.get(row, "–") for column in columns.values())] for row in rows], [header, *columns])
+
+
+def approval(case, on_decision):
+    """A widget in which a person decides on a case: shows the recommendation and its reasons, three buttons and a note.
+
+    Args:
+        case: a decision as `helpers.agents.desk` returns it.
+        on_decision: called with `(decision, note)` when a button is pressed; its return value is shown.
+    """
+    import ipywidgets as widgets
+
+    colour = {"lulus": "#d9f2e3", "rujuk": "#fff3c4", "tolak": "#ffd9d9"}[case["recommendation"]]
+    reasons = "".join(f"<li>{html.escape(r)}</li>" for r in case["reasons"])
+    head = widgets.HTML(f"<div style='background:{colour};color:#111;padding:.6em 1em;border-radius:6px'><b>Syor: {case['recommendation'].upper()}</b><ul style='margin:.3em 0'>{reasons}</ul></div>")
+    note = widgets.Text(placeholder="Catatan pegawai", layout=widgets.Layout(width="98%"))
+    buttons = [widgets.Button(description=text.capitalize(), button_style=style) for text, style in (("lulus", "success"), ("rujuk", "warning"), ("tolak", "danger"))]
+    shown = widgets.HTML()
+
+    def decide(button):
+        result = on_decision(button.description.lower(), note.value)
+        shown.value = f"<b>{html.escape(str(result))}</b>"
+        for other in buttons:
+            other.disabled = True
+
+    for button in buttons:
+        button.on_click(decide)
+    return widgets.VBox([head, note, widgets.HBox(buttons, layout=widgets.Layout(flex_flow="row wrap")), shown], layout=widgets.Layout(max_width="46em"))
+
+
+def trace(steps):
+    """The steps of a case as a table: what was done, with what result, and how long it took (milliseconds)."""
+    return table([(i + 1, s["step"], _short(s["result"]), f"{s['milliseconds']:.0f}") for i, s in enumerate(steps)], ["", "step", "result", "ms"])
+
+
+def _short(value, limit=160):
+    text = str(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def percent(value):
+    """A share as text: 0.916 → “91.6%”; a dash for None."""
+    return "–" if value is None or (isinstance(value, float) and math.isnan(value)) else f"{100 * value:.1f}%"

@@ -1,15 +1,15 @@
 """The kit's commands: `python -m helpers <command>`. The Makefile only calls these, so Windows does the same.
 
-    setup        make .venv with the exact pins and fetch the embedded weights (`make run` and `make test` do it first)
-    doctor       what this computer can do, and the plan with its reasons
-    run          the main job: the spine of the course in the laptop profile, into runs/<time>/
-    test         lint, tests, every notebook in the smoke profile, the spine
-    lab          open JupyterLab on the course
-    notebooks    make the notebooks from their text twins and run them for their stored outputs
-    checkpoints  train the checkpoint that ships with the kit again
-    mortgage     take letters of your own through the mortgage desk
-    letters      look at composed application letters
-    pins         write requirements.lock, environment.yml and binder/ anew from pyproject.toml
+setup        make .venv with the exact pins and fetch the embedded weights (`make run` and `make test` do it first)
+doctor       what this computer can do, and the plan with its reasons
+run          the main job: the spine of the course in the laptop profile, into runs/<time>/
+test         lint, tests, every notebook in the smoke profile, the spine
+lab          open JupyterLab on the course
+notebooks    make the notebooks from their text twins and run them for their stored outputs
+checkpoints  train the checkpoint that ships with the kit again
+mortgage     take letters of your own through the mortgage desk
+letters      look at composed application letters
+pins         write requirements.lock, environment.yml and binder/ anew from pyproject.toml
 """
 
 import argparse

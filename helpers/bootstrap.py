@@ -80,13 +80,23 @@ def enter(arguments):
 def setup():
     """Make `.venv`, install the lock, fetch and convert the weights. Returns an exit status."""
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-        say(f"error: Python 3.11, 3.12 or 3.13 is needed, this is {platform.python_version()}: install one and call it as `make run PYTHON=python3.12`")
+        say(
+            f"error: Python 3.11, 3.12 or 3.13 is needed, this is {platform.python_version()}: install one and call it as `make run PYTHON=python3.12`"
+        )
         return 2
     start = time.perf_counter()
     if not _stamp().exists():
         say(f"[1/3] Making the environment {VENV.name} …")
         venv.create(VENV, with_pip=True, clear=VENV.exists())
-        pip = [str(_python()), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "on" if sys.stderr.isatty() else "off"]
+        pip = [
+            str(_python()),
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--progress-bar",
+            "on" if sys.stderr.isatty() else "off",
+        ]
         say("[2/3] Installing the pinned packages (the download is about 400 MB, once) …")
         torch = f"torch=={pinned()['torch']}"
         index = ["--extra-index-url", f"https://{CPU_INDEX}/whl/cpu"] if _wants_cpu_index() else []
@@ -98,7 +108,9 @@ def setup():
         _stamp().touch()
     say("[3/3] The embedded weights …")
     code = "from helpers import models; models.safetensors_path(models.catalogue()['smollm2-135m'])"
-    if subprocess.call([str(_python()), "-c", code], cwd=ROOT, env={**os.environ, "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}):
+    if subprocess.call(
+        [str(_python()), "-c", code], cwd=ROOT, env={**os.environ, "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
+    ):
         return 2
     say(f"Set up in {time.perf_counter() - start:.0f} s. From now on everything works without the internet.")
     return 0
@@ -140,7 +152,11 @@ def _requirement_lines():
     return sorted(set(lines))
 
 
-_KEPT = ('colorama==0.4.6 ; sys_platform == "win32"', 'pywinpty==3.0.2 ; sys_platform == "win32"', 'appnope==0.1.4 ; sys_platform == "darwin"')
+_KEPT = (
+    'colorama==0.4.6 ; sys_platform == "win32"',
+    'pywinpty==3.0.2 ; sys_platform == "win32"',
+    'appnope==0.1.4 ; sys_platform == "darwin"',
+)
 
 
 def generated():
@@ -160,7 +176,7 @@ dependencies:
 {conda}
 """
     requirements = f"{head}--extra-index-url https://{CPU_INDEX}/whl/cpu\ntorch=={torch}\n-r ../requirements.lock\n"
-    post = f"#!/bin/bash\n{head}set -e\nexport LEPASLATIH_HOME=\"$HOME/.cache/lepaslatih\"\npython -c \"from helpers import models; models.safetensors_path(models.catalogue()['smollm2-135m'])\"\n"
+    post = f'#!/bin/bash\n{head}set -e\nexport LEPASLATIH_HOME="$HOME/.cache/lepaslatih"\npython -c "from helpers import models; models.safetensors_path(models.catalogue()[\'smollm2-135m\'])"\n'
     files = {
         ROOT / "environment.yml": environment,
         ROOT / "binder" / "requirements.txt": requirements,
@@ -168,7 +184,11 @@ dependencies:
         ROOT / "binder" / "postBuild": post,
     }
     if satisfied():
-        files[LOCK] = f"# The closure of pyproject.toml's pins, made by `python -m helpers pins`.\n# Requires-Python: {project['requires-python']}\n" + "\n".join(_requirement_lines()) + "\n"
+        files[LOCK] = (
+            f"# The closure of pyproject.toml's pins, made by `python -m helpers pins`.\n# Requires-Python: {project['requires-python']}\n"
+            + "\n".join(_requirement_lines())
+            + "\n"
+        )
     return files
 
 

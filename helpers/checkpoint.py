@@ -1,6 +1,6 @@
 """The checkpoint that ships with the kit: how it is made, and its card.
 
-    python -m helpers checkpoints          # about an hour on two cores; resumes where it was
+python -m helpers checkpoints          # about an hour on two cores; resumes where it was
 """
 
 import json
@@ -31,7 +31,7 @@ the home, and labels every sum of money and length of time. It does one task and
 - **Cost:** {result.tokens:,} tokens in {result.seconds / 60:.1f} minutes on this computer's processor; about {result.seconds / 3600 * 65:.0f} Wh if it draws 65 W (an assumption).
 
 ## Scores
-{chr(10).join('- ' + line for line in scores)}
+{chr(10).join("- " + line for line in scores)}
 
 ## Limits
 It reads letters of up to about 130 words in Malaysian Malay, with short forms and English mixed in. It errs on
@@ -73,7 +73,9 @@ def make(folder):
     scores = evaluation.score_readings(rows, evaluation.read_all(rows, ModelReader(InProcess(tuned, tokenizer))))
     lines = [f"fields right on the {len(rows)} development letters: {scores['fields']}"]
     to_half(folder)
-    (folder / "README.md").write_text(card("LepasLatih mortgage reader, 135M", settings, result, lines, f"{len(examples)} letters"), encoding="utf-8")
+    (folder / "README.md").write_text(
+        card("LepasLatih mortgage reader, 135M", settings, result, lines, f"{len(examples)} letters"), encoding="utf-8"
+    )
     print("\n".join(lines))
     return 0
 

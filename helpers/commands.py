@@ -37,7 +37,14 @@ def test(options):
 
 def lab(options):
     """Open JupyterLab on the course; loopback only."""
-    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={ROOT}", "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.root_dir={ROOT}",
+        "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
+    ]
     return subprocess.call(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
@@ -70,5 +77,3 @@ def mortgage(options):
     from helpers import batch
 
     return batch.run(Path(options.source), Path(options.target), options.adapter, options.address, options.policy)
-
-

@@ -14,14 +14,14 @@ from pathlib import Path
 from helpers import __version__, machine
 
 # The first code cell of every notebook; a test holds them equal. On Colab it installs the kit at this version.
-FIRST_CELL = f'''# Find the kit, or install it where it is not (on Colab).
+FIRST_CELL = f"""# Find the kit, or install it where it is not (on Colab).
 import pathlib, sys
 sys.path[:0] = [str(p) for p in [pathlib.Path.cwd(), *pathlib.Path.cwd().parents] if (p / "helpers").is_dir()][:1]
 try:
     from helpers import lesson
 except ModuleNotFoundError:
     %pip install --quiet "lepaslatih[course,serving]=={__version__}"
-    from helpers import lesson'''
+    from helpers import lesson"""
 
 SHIPPED = Path(__file__).parent / "checkpoints" / "mortgage"
 
@@ -122,11 +122,23 @@ def _machine(folder):
 
 # Exercises: a test of the answer, and what to think about when it is wrong.
 EXERCISES = {
-    "00.1": (lambda a: isinstance(a, (int, float)) and 0.5 <= a <= 0.6, "each parameter takes four bytes in float32; 134.5 million parameters, in gigabytes"),
+    "00.1": (
+        lambda a: isinstance(a, (int, float)) and 0.5 <= a <= 0.6,
+        "each parameter takes four bytes in float32; 134.5 million parameters, in gigabytes",
+    ),
     "02.1": (lambda a: isinstance(a, (int, float)) and 1.9 <= a <= 3.5, "count the tokens of your Malay sentence and divide by its words"),
-    "02.2": (lambda a: isinstance(a, (int, float)) and a > 0 and abs(a - 2 * 30 * 3 * 64 * 4) < 1, "keys and values, 30 layers, 3 key-value heads of 64 numbers, 4 bytes each"),
-    "07.1": (lambda a: isinstance(a, int) and a == 16 * (576 + 1536), "a LoRA of rank r on a matrix of n×m adds r·(n+m) numbers: the gate projection is 576×1536, the rank 16"),
-    "11.1": (lambda a: isinstance(a, (int, float)) and abs(a - 2019.57) < 0.01, "the annuity formula with 420 months and 4.10/1200 a month"),
+    "02.2": (
+        lambda a: isinstance(a, (int, float)) and a > 0 and abs(a - 2 * 30 * 3 * 64 * 4) < 1,
+        "keys and values, 30 layers, 3 key-value heads of 64 numbers, 4 bytes each",
+    ),
+    "07.1": (
+        lambda a: isinstance(a, int) and a == 16 * (576 + 1536),
+        "a LoRA of rank r on a matrix of n×m adds r·(n+m) numbers: the gate projection is 576×1536, the rank 16",
+    ),
+    "11.1": (
+        lambda a: isinstance(a, (int, float)) and abs(a - 2019.57) < 0.01,
+        "the annuity formula with 420 months and 4.10/1200 a month",
+    ),
 }
 
 

@@ -155,9 +155,15 @@ def best_dtype(speeds):
     half = speeds.get("bfloat16", 0.0)
     if base and half > 1.5 * base:
         # faster products do not make the rest of the work faster: norms, softmax and the optimiser stay in float32
-        return "float32", f"bfloat16 multiplies {half / base:.1f} times faster here, but LoRA on a CPU trains in float32: exact and portable"
+        return (
+            "float32",
+            f"bfloat16 multiplies {half / base:.1f} times faster here, but LoRA on a CPU trains in float32: exact and portable",
+        )
     if half:
-        return "float32", f"bfloat16 multiplies at {half / base:.2f} of float32's speed on this processor (measured): it would save memory and cost time"
+        return (
+            "float32",
+            f"bfloat16 multiplies at {half / base:.2f} of float32's speed on this processor (measured): it would save memory and cost time",
+        )
     return "float32", "bfloat16 could not be measured here; float32 works on every processor"
 
 
@@ -178,7 +184,9 @@ def plan(machine, profile="laptop", tokens=100_000):
         reasons["dtype"] = f"{machine.gpu} {'has' if machine.gpu_bf16 else 'lacks'} bfloat16 units"
         reasons["device"] = f"a GPU is here: {machine.gpu}, {machine.gpu_memory / GB:.0f} GB"
         model = "qwen3-0.6b" if machine.hub else "smollm2-135m"
-        reasons["model"] = "the hub answers and the GPU has room for a model that has seen Malay" if machine.hub else "no hub: the embedded model"
+        reasons["model"] = (
+            "the hub answers and the GPU has room for a model that has seen Malay" if machine.hub else "no hub: the embedded model"
+        )
         reasons["threads"] = "the GPU does the work"
         reasons["micro_batch_tokens"] = "a tenth of the GPU's memory for activations"
         reasons["minutes"] = "not predicted on a GPU: the first steps tell"
@@ -189,10 +197,14 @@ def plan(machine, profile="laptop", tokens=100_000):
     reasons["threads"] = f"{machine.cores} cores are allowed to this process; more threads than cores slow each other down"
     room = min(machine.memory_available, 2 * GB) - BASE_BYTES
     micro = int(max(128, min(512, room * 0.85 / ACTIVATION_BYTES_PER_TOKEN)))
-    reasons["micro_batch_tokens"] = f"{max(room, 0) / GB:.1f} GB are left beside the weights (the kit promises to stay within 2 GB); a token needs {ACTIVATION_BYTES_PER_TOKEN / 1e6:.2f} MB"
+    reasons["micro_batch_tokens"] = (
+        f"{max(room, 0) / GB:.1f} GB are left beside the weights (the kit promises to stay within 2 GB); a token needs {ACTIVATION_BYTES_PER_TOKEN / 1e6:.2f} MB"
+    )
     rate = machine.speeds["float32"] * 0.45 / 0.52 if machine.speeds.get("float32") else 1.0
     minutes = tokens / rate / 60
-    reasons["minutes"] = f"{tokens:,} tokens at about {rate:.0f} a second: 45% of the measured {machine.speeds['float32']:.0f} GFLOP/s, 0.52 GFLOP a token"
+    reasons["minutes"] = (
+        f"{tokens:,} tokens at about {rate:.0f} a second: 45% of the measured {machine.speeds['float32']:.0f} GFLOP/s, 0.52 GFLOP a token"
+    )
     return Plan(profile, "smollm2-135m", "cpu", dtype, machine.cores, micro, round(minutes, 1), reasons)
 
 

@@ -26,7 +26,13 @@ def table(rows, header):
     from IPython.display import HTML
 
     def line(cells, tag):
-        return "<tr>" + "".join(f"<{tag} style='text-align:left;vertical-align:top;padding:.25em .8em .25em 0'>{html.escape(str(c))}</{tag}>" for c in cells) + "</tr>"
+        return (
+            "<tr>"
+            + "".join(
+                f"<{tag} style='text-align:left;vertical-align:top;padding:.25em .8em .25em 0'>{html.escape(str(c))}</{tag}>" for c in cells
+            )
+            + "</tr>"
+        )
 
     body = "".join(line(row, "td") for row in rows)
     return HTML(f"<div style='overflow-x:auto'><table style='font-size:1em'>{line(header, 'th')}{body}</table></div>")
@@ -64,7 +70,10 @@ def bars(labels, values, title="", xlabel="", intervals=None, floor=None):
     figure, axis = plt.subplots(figsize=(8, 0.5 * len(labels) + 1.1))
     errors = None
     if intervals:
-        errors = [[max(0, v - low) for v, (low, _) in zip(values, intervals)][::-1], [max(0, high - v) for v, (_, high) in zip(values, intervals)][::-1]]
+        errors = [
+            [max(0, v - low) for v, (low, _) in zip(values, intervals)][::-1],
+            [max(0, high - v) for v, (_, high) in zip(values, intervals)][::-1],
+        ]
     axis.barh(list(labels)[::-1], list(values)[::-1], xerr=errors, color=COLOURS[0], ecolor="#444", capsize=4)
     if floor is not None:
         axis.axvline(floor, linestyle="--", color="#444")
@@ -159,8 +168,14 @@ def letter(text, fields):
     for number, (quote, name) in enumerate(sorted(quotes, key=lambda pair: -len(pair[0]))):
         span = f"<mark style='background:{FIELD_COLOURS[name]};color:#111;padding:0 .15em;border-radius:3px' title='{name}'>{html.escape(quote, quote=False)}</mark>"
         marked = marked.replace(f"\x00{number}\x01", span)
-    legend = " ".join(f"<span style='background:{FIELD_COLOURS[n]};color:#111;padding:0 .4em;border-radius:3px'>{n}</span>" for n, f in fields.items() if f)
-    return HTML(f"<div style='max-width:46em;line-height:1.7;white-space:pre-wrap;border-left:4px solid #ccc;padding-left:1em'>{marked}</div><small>{legend}</small>")
+    legend = " ".join(
+        f"<span style='background:{FIELD_COLOURS[n]};color:#111;padding:0 .4em;border-radius:3px'>{n}</span>"
+        for n, f in fields.items()
+        if f
+    )
+    return HTML(
+        f"<div style='max-width:46em;line-height:1.7;white-space:pre-wrap;border-left:4px solid #ccc;padding-left:1em'>{marked}</div><small>{legend}</small>"
+    )
 
 
 def before_after(columns, rows, header="field"):
@@ -179,9 +194,14 @@ def approval(case, on_decision):
 
     colour = {"lulus": "#d9f2e3", "rujuk": "#fff3c4", "tolak": "#ffd9d9"}[case["recommendation"]]
     reasons = "".join(f"<li>{html.escape(r)}</li>" for r in case["reasons"])
-    head = widgets.HTML(f"<div style='background:{colour};color:#111;padding:.6em 1em;border-radius:6px'><b>Syor: {case['recommendation'].upper()}</b><ul style='margin:.3em 0'>{reasons}</ul></div>")
+    head = widgets.HTML(
+        f"<div style='background:{colour};color:#111;padding:.6em 1em;border-radius:6px'><b>Syor: {case['recommendation'].upper()}</b><ul style='margin:.3em 0'>{reasons}</ul></div>"
+    )
     note = widgets.Text(placeholder="Catatan pegawai", layout=widgets.Layout(width="98%"))
-    buttons = [widgets.Button(description=text.capitalize(), button_style=style) for text, style in (("lulus", "success"), ("rujuk", "warning"), ("tolak", "danger"))]
+    buttons = [
+        widgets.Button(description=text.capitalize(), button_style=style)
+        for text, style in (("lulus", "success"), ("rujuk", "warning"), ("tolak", "danger"))
+    ]
     shown = widgets.HTML()
 
     def decide(button):
@@ -192,12 +212,16 @@ def approval(case, on_decision):
 
     for button in buttons:
         button.on_click(decide)
-    return widgets.VBox([head, note, widgets.HBox(buttons, layout=widgets.Layout(flex_flow="row wrap")), shown], layout=widgets.Layout(max_width="46em"))
+    return widgets.VBox(
+        [head, note, widgets.HBox(buttons, layout=widgets.Layout(flex_flow="row wrap")), shown], layout=widgets.Layout(max_width="46em")
+    )
 
 
 def trace(steps):
     """The steps of a case as a table: what was done, with what result, and how long it took (milliseconds)."""
-    return table([(i + 1, s["step"], _short(s["result"]), f"{s['milliseconds']:.0f}") for i, s in enumerate(steps)], ["", "step", "result", "ms"])
+    return table(
+        [(i + 1, s["step"], _short(s["result"]), f"{s['milliseconds']:.0f}") for i, s in enumerate(steps)], ["", "step", "result", "ms"]
+    )
 
 
 def _short(value, limit=160):

@@ -93,10 +93,19 @@ def run(profile="laptop", fresh=False):
         parameters = {"profile": profile, "run_folder": str(folder)}
         try:
             papermill.execute_notebook(
-                str(NOTEBOOKS / f"{name}.ipynb"), str(partial), parameters, kernel_name="python3", cwd=str(NOTEBOOKS), log_output=False, progress_bar={"desc": name, "file": sys.stderr}
+                str(NOTEBOOKS / f"{name}.ipynb"),
+                str(partial),
+                parameters,
+                kernel_name="python3",
+                cwd=str(NOTEBOOKS),
+                log_output=False,
+                progress_bar={"desc": name, "file": sys.stderr},
             )
         except papermill.PapermillExecutionError as error:
-            print(f"error: notebook {name} stopped in cell {error.exec_count}: {error.ename}: {error.evalue}\nIts outputs so far are in {where}/{partial.name}. Mend the cause and run the same command again.", file=sys.stderr)
+            print(
+                f"error: notebook {name} stopped in cell {error.exec_count}: {error.ename}: {error.evalue}\nIts outputs so far are in {where}/{partial.name}. Mend the cause and run the same command again.",
+                file=sys.stderr,
+            )
             return 1
         os.replace(partial, folder / f"{name}.ipynb")
         state["done"][name] = round(time.perf_counter() - start, 1)
@@ -120,7 +129,15 @@ def run(profile="laptop", fresh=False):
 def summary(board):
     """The metrics of the before/after table, in order."""
     known = [m for scores in board["columns"].values() for m in scores]
-    wanted = ["fields", "letters", *sorted({m for m in known if m.startswith("field:")}), "recommendation", "wrongful_approvals", "tokens_per_second", "minutes"]
+    wanted = [
+        "fields",
+        "letters",
+        *sorted({m for m in known if m.startswith("field:")}),
+        "recommendation",
+        "wrongful_approvals",
+        "tokens_per_second",
+        "minutes",
+    ]
     return [m for m in wanted if m in known]
 
 
@@ -140,7 +157,10 @@ def _report(folder, state):
 
     board = scoreboard.load(folder / "scoreboard.json")
     header, rows = scoreboard.rows(board, summary(board))
-    table = "".join("<tr>" + "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in line) + "</tr>" for tag, line in [("th", header), *(("td", r) for r in rows)])
+    table = "".join(
+        "<tr>" + "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in line) + "</tr>"
+        for tag, line in [("th", header), *(("td", r) for r in rows)]
+    )
     parts = []
     exporter = HTMLExporter(template_name="basic")
     for name in SPINE:

@@ -39,7 +39,12 @@ class Remote:
 
         start = time.perf_counter()
         reply = serving.complete(
-            self.address, messages, api_key=self.api_key, grammar=grammar(slots) if self.constrained else None, max_tokens=480, temperature=0
+            self.address,
+            messages,
+            api_key=self.api_key,
+            grammar=grammar(slots) if self.constrained else None,
+            max_tokens=480,
+            temperature=0,
         )
         answer = Answer(reply["text"], [], reply["tokens"])
         answer.seconds = time.perf_counter() - start

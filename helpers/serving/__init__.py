@@ -86,7 +86,10 @@ def export_merged(peft_folder, target, base="smollm2-135m", quantization="q8_0")
     """
     import gguf
 
-    kinds = {"f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16), "q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0)}
+    kinds = {
+        "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
+        "q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
+    }
     if quantization not in kinds:
         raise ServingError(f"quantization {quantization!r} is not known: choose f16 or q8_0")
     kind, file_type = kinds[quantization]
@@ -112,7 +115,9 @@ def export_merged(peft_folder, target, base="smollm2-135m", quantization="q8_0")
                 a, b = pairs[tensor.name]
                 delta = scale * (_permute(tensor.name, b, heads) @ a)
                 if delta.shape != weight.shape:
-                    raise ServingError(f"{Path(peft_folder).name} does not fit {base}: {tensor.name} is {weight.shape}, the adapter's {delta.shape}")
+                    raise ServingError(
+                        f"{Path(peft_folder).name} does not fit {base}: {tensor.name} is {weight.shape}, the adapter's {delta.shape}"
+                    )
                 weight = weight + delta
             writer.add_tensor(tensor.name, gguf.quants.quantize(weight, kind), raw_dtype=kind)
         _finish(writer)
@@ -153,10 +158,14 @@ def _read_lora(folder):
     try:
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ServingError(f"{folder} is not a PEFT adapter folder (no readable adapter_config.json): give the folder that training wrote") from error
+        raise ServingError(
+            f"{folder} is not a PEFT adapter folder (no readable adapter_config.json): give the folder that training wrote"
+        ) from error
     special = [k for k in ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save", "fan_in_fan_out", "lora_bias") if config.get(k)]
     if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none" or special:
-        raise ServingError(f"{folder.name} is not a plain LoRA ({', '.join(special) or config.get('peft_type')}): merge it with PEFT and convert the whole model")
+        raise ServingError(
+            f"{folder.name} is not a plain LoRA ({', '.join(special) or config.get('peft_type')}): merge it with PEFT and convert the whole model"
+        )
     from safetensors import SafetensorError, safe_open
 
     matrices = {}
@@ -270,8 +279,12 @@ class Server:
             timer.cancel()
         self._process.wait()
         if late:
-            raise ServingError(f"the server was not ready after {time.monotonic() - start:.0f} s: give a longer timeout, or close other programs")
-        raise ServingError(f"the server ended while it started: {self.log()[-1:] or ['no reason given']}".replace("['", "").replace("']", ""))
+            raise ServingError(
+                f"the server was not ready after {time.monotonic() - start:.0f} s: give a longer timeout, or close other programs"
+            )
+        raise ServingError(
+            f"the server ended while it started: {self.log()[-1:] or ['no reason given']}".replace("['", "").replace("']", "")
+        )
 
     def log(self):
         """What the server wrote to its log so far, as a list of lines."""
@@ -374,7 +387,9 @@ def complete(address, messages, api_key=None, grammar=None, max_tokens=256, temp
     except httpx.TimeoutException as error:
         raise ServingError(f"{address} did not answer within {timeout} s: ask for fewer tokens, or give a longer timeout") from error
     except httpx.HTTPError as error:
-        raise ServingError(f"no server answers at {address} ({type(error).__name__}): start one with serving.serve, or check the address") from error
+        raise ServingError(
+            f"no server answers at {address} ({type(error).__name__}): start one with serving.serve, or check the address"
+        ) from error
     except (httpx.InvalidURL, ValueError) as error:
         raise ServingError(f"{address!r} is not an address: it looks like http://127.0.0.1:8080/v1") from error
     seconds = time.perf_counter() - start
@@ -386,9 +401,17 @@ def complete(address, messages, api_key=None, grammar=None, max_tokens=256, temp
             raise ServingError(f"{address} refused the request ({response.status_code}): {_reason(answer)}")
         choice, usage = answer["choices"][0], answer["usage"]
         text = choice["message"]["content"] or ""
-        return {"text": text, "tokens": usage["completion_tokens"], "prompt_tokens": usage["prompt_tokens"], "finish": choice["finish_reason"], "seconds": seconds}
+        return {
+            "text": text,
+            "tokens": usage["completion_tokens"],
+            "prompt_tokens": usage["prompt_tokens"],
+            "finish": choice["finish_reason"],
+            "seconds": seconds,
+        }
     except (ValueError, LookupError, TypeError) as error:
-        raise ServingError(f"{address} did not answer as an OpenAI server does ({response.status_code}): check the address, which ends in /v1") from error
+        raise ServingError(
+            f"{address} did not answer as an OpenAI server does ({response.status_code}): check the address, which ends in /v1"
+        ) from error
 
 
 def _reason(answer):

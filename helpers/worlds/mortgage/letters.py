@@ -103,7 +103,9 @@ def write_amount(value, rng, register="formal", period=None, bare=False):
 
 def write_years(years, rng, register="formal"):
     """A length of time as somebody might write it: `years` whole, halves or a number of months below one."""
-    unit = rng.choice(["tahun"] * 6 + ([] if register == "formal" else ["thn", "thn", "tahun"]) + (["years"] * 2 if register == "campur" else []))
+    unit = rng.choice(
+        ["tahun"] * 6 + ([] if register == "formal" else ["thn", "thn", "tahun"]) + (["years"] * 2 if register == "campur" else [])
+    )
     if years < 1:
         return f"{round(years * 12)} {rng.choice(['bulan', 'bulan', 'bln'])}"
     if years != int(years):
@@ -240,14 +242,24 @@ def _facts(rng, register, say):
         phrase = say("commitment_none")
         parts.append(("", re.sub(r"\[(.+?)\]", lambda m: _mark("monthly_commitments", m.group(1)), phrase)))
     elif roll < 0.4:
-        parts.append(("", say("commitment_one", debt=debts[0], amount=_mark("monthly_commitments", amount(owed[0], period="month", bare=True)))))
+        parts.append(
+            ("", say("commitment_one", debt=debts[0], amount=_mark("monthly_commitments", amount(owed[0], period="month", bare=True))))
+        )
     elif roll < 0.78:
         features.append("several_commitments")
         count = rng.choice([2, 2, 3, 3, 4])
         items = [f"{d} {_mark('monthly_commitments', amount(o, bare=True))}" for d, o in zip(debts[:count], owed)]
         if rng.random() < 0.4 and count > 1:  # a settled or other sum between the ones that count
             items.insert(rng.randrange(1, count), say("household", amount=amount(money(100, 900))))
-            parts.append(("", ". ".join(say("commitment_one", debt=d, amount=_mark("monthly_commitments", amount(o, bare=True))) if i != 1 else items[1] for i, (d, o) in enumerate(zip(debts, owed[:3])))))
+            parts.append(
+                (
+                    "",
+                    ". ".join(
+                        say("commitment_one", debt=d, amount=_mark("monthly_commitments", amount(o, bare=True))) if i != 1 else items[1]
+                        for i, (d, o) in enumerate(zip(debts, owed[:3]))
+                    ),
+                )
+            )
         else:
             joint = rng.choice([" dan ", ", ", " dan "] if register != "campur" else [" and ", " dan ", " plus "])
             parts.append(("", say("commitment_list", list=", ".join(items[:-1]) + joint + items[-1])))
@@ -303,7 +315,9 @@ def _compose(rng, register):
         letter = " ".join(s if s[-1] in "!?" else s + "." for s in sentences)
     else:
         joints = rng.choice([[". "], [", ", ". "], [" ", ". ", ", "], ["\n", ". "], [".. ", ". "]])
-        letter = sentences[0] + "".join((rng.choice(joints) if sentences[i][-1:] not in "!?" else " ") + s for i, s in enumerate(sentences[1:]))
+        letter = sentences[0] + "".join(
+            (rng.choice(joints) if sentences[i][-1:] not in "!?" else " ") + s for i, s in enumerate(sentences[1:])
+        )
         if rng.random() < 0.35:
             letter = re.sub(r"\x01\w+\x02", lambda m: m.group().upper(), letter).lower()
             letter = re.sub(r"\x01\w+\x02", lambda m: m.group().lower(), letter)

@@ -1,7 +1,6 @@
 """The bank's policy as code reads it: figures from `data/policy.toml`, computed by formulae anybody can check.
 
-The language model takes no part here. Net pay uses the statutory rates of the package `malaysia-statutory-rates`
-for EPF (11%), SOCSO and EIS, and an estimate of monthly tax; the learner may pass another.
+The language model takes no part here. What leaves a pay slip (EPF, SOCSO, EIS, tax) stands in the same file, dated.
 """
 
 import tomllib
@@ -32,21 +31,18 @@ def instalment(amount, years, rate):
     return amount * monthly / (1 - (1 + monthly) ** -months)
 
 
-# Monthly tax estimate: chargeable yearly income from, rate above it (resident individual, year of assessment 2024/2025).
-TAX_BANDS = ((5_000, 0.01), (20_000, 0.03), (35_000, 0.06), (50_000, 0.11), (70_000, 0.19), (100_000, 0.25), (400_000, 0.26), (600_000, 0.28), (2_000_000, 0.30))
+def net_income(gross, self_employed=False, pay=None):
+    """Net monthly pay in ringgit: gross less EPF, SOCSO, EIS and estimated tax.
 
-
-def net_income(gross, self_employed=False):
-    """Net monthly pay in ringgit: gross less EPF 11%, SOCSO 0.5% and EIS 0.2% (to RM6,000) and estimated tax.
-
-    The tax estimate uses resident bands with the personal relief of RM9,000 and EPF relief to RM4,000; a single person's
-    PCB, roughly. The self-employed pay no EPF or SOCSO here, only the tax.
+    The tax estimate takes the resident bands with personal and EPF relief: a single person's PCB, roughly. The
+    self-employed pay no EPF or SOCSO here, only the tax. `pay`: the policy's section of that name, with its sources.
     """
-    epf = 0.0 if self_employed else 0.11 * gross
-    insured = 0.0 if self_employed else 0.007 * min(gross, 6_000)
-    chargeable = 12 * gross - 9_000 - min(12 * epf, 4_000)
-    tax = 0.0
-    for (start, rate), (end, _) in zip(TAX_BANDS, (*TAX_BANDS[1:], (float("inf"), 0))):
+    pay = pay or load()["pay"]
+    epf = 0.0 if self_employed else pay["epf"] * gross
+    insured = 0.0 if self_employed else (pay["socso"] + pay["eis"]) * min(gross, pay["insured_ceiling"])
+    chargeable = 12 * gross - pay["personal_relief"] - min(12 * epf, pay["epf_relief"])
+    bands, tax = pay["tax_bands"], 0.0
+    for (start, rate), (end, _) in zip(bands, [*bands[1:], (float("inf"), 0)]):
         tax += rate * max(0.0, min(chargeable, end) - start)
     return gross - epf - insured - tax / 12
 
@@ -84,7 +80,7 @@ def figures(values, registers, policy):
     if result.financing and tenure:
         result.instalment = instalment(result.financing, tenure, policy["rates"]["profit_rate"])
     if gross:
-        result.net_income = net_income(gross, registers.get("self_employed", False))
+        result.net_income = net_income(gross, registers.get("self_employed", False), policy.get("pay"))
     if result.instalment and result.net_income and commitments is not None:
         owed = max(commitments, registers.get("credit_commitments") or 0.0)
         result.dsr = 100 * (result.instalment + owed) / result.net_income
@@ -142,4 +138,7 @@ def recommend(values, registers, policy, confidence=1.0):
         return TOLAK, reject + refer
     if refer:
         return RUJUK, refer
-    return LULUS, [f"Nisbah khidmat hutang {computed.dsr:.1f}% dalam had {limits['dsr_approve']:.0f}%.", "Identiti, dokumen dan rekod kredit disahkan."]
+    return LULUS, [
+        f"Nisbah khidmat hutang {computed.dsr:.1f}% dalam had {limits['dsr_approve']:.0f}%.",
+        "Identiti, dokumen dan rekod kredit disahkan.",
+    ]

@@ -108,19 +108,35 @@ def read_rows(path):
 
 
 def decided(path):
-    """The ids that an output file holds; cuts off a last line that a kill left unfinished."""
+    """The ids that an output file holds; cuts off a last line that a kill left unfinished.
+
+    ValueError where the file holds anything else, such as letters or one line of text; it is then left as it is.
+    """
     if not path.exists():
         return set()
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: give the name of a file for --out")
     body = path.read_bytes()
-    whole = body[: body.rfind(b"\n") + 1]
+    whole, begun = body[: body.rfind(b"\n") + 1], b'{"id": "'
+    rest = body[len(whole) :]
     try:
         ids = {Decision.model_validate_json(line).id for line in whole.splitlines() if line.strip()}
+        if not (rest.startswith(begun) or begun.startswith(rest)) or _complete(rest):
+            Decision.model_validate_json(rest)  # no beginning of a decision: only a whole one would do
     except ValidationError:
         raise ValueError(f"{path} holds something other than decisions: give another name for --out") from None
     if len(whole) < len(body):
         with open(path, "r+b") as file:
             file.truncate(len(whole))
     return ids
+
+
+def _complete(line):
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 def make_reader(adapter=None, address=None):

@@ -3,7 +3,6 @@
 python -m helpers checkpoints          # about an hour on two cores; resumes where it was
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -90,6 +89,3 @@ def to_half(folder):
     partial = path.with_suffix(".part")
     save_file(tensors, partial, metadata={"format": "pt"})
     partial.replace(path)
-    config = json.loads((Path(folder) / "adapter_config.json").read_text())
-    config["base_model_name_or_path"] = "HuggingFaceTB/SmolLM2-135M-Instruct"  # not the path of one computer's cache
-    (Path(folder) / "adapter_config.json").write_text(json.dumps(config, indent=1))

@@ -26,13 +26,20 @@ def run(options):
 
 
 def test(options):
-    """Lint, then pytest: helpers, notebooks in the smoke profile, the spine."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": str(ROOT)}
+    """Lint, then pytest: helpers' tests, every notebook in the smoke profile with nbval, the spine with papermill."""
+    import tempfile
+
     if not options.pytest:
         for command in (["ruff", "check", "."], ["ruff", "format", "--check", "."]):
             if status := subprocess.call([sys.executable, "-m", *command], cwd=ROOT):
                 return status
-    return subprocess.call([sys.executable, "-m", "pytest", *options.pytest], cwd=ROOT, env=environment)
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": str(ROOT),
+            "LEPASLATIH_PROFILE": "smoke", "LEPASLATIH_RUN": folder, "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        }  # fmt: skip
+        everything = ["tests", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", "notebooks"]
+        return subprocess.call([sys.executable, "-m", "pytest", *(options.pytest or everything)], cwd=ROOT, env=environment)
 
 
 def lab(options):

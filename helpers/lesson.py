@@ -82,6 +82,7 @@ def start(number, profile="laptop", run_folder=""):
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
+    profile = os.environ.get("LEPASLATIH_PROFILE") or profile  # how the tests run every notebook in `smoke`
     settings = profile_settings(profile)
     folder = Path(run_folder) if run_folder else Path(os.environ.get("LEPASLATIH_RUN") or _default_folder())
     folder.mkdir(parents=True, exist_ok=True)

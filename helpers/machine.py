@@ -47,8 +47,20 @@ def cores(root="/sys/fs/cgroup"):
     return count
 
 
+def _file_cache(path):
+    """Bytes of files in a cgroup's memory that can be dropped, from its `memory.stat`; 0 where there is none."""
+    try:
+        counts = dict(line.split() for line in Path(path).read_text().splitlines() if len(line.split()) == 2)
+    except OSError:
+        return 0
+    return int(counts.get("total_inactive_file", counts.get("inactive_file", 0)))
+
+
 def memory(root="/sys/fs/cgroup"):
-    """Bytes (limit, available) for this process: the machine's memory, cut by the cgroup's limit."""
+    """Bytes (limit, available) for this process: the machine's memory, cut by the cgroup's limit.
+
+    Files that were read lately count as used in a cgroup, but the kernel drops them when memory is short: they are free.
+    """
     import psutil
 
     machine = psutil.virtual_memory()
@@ -57,7 +69,8 @@ def memory(root="/sys/fs/cgroup"):
         bound, used = _first_line(f"{root}/{limit_file}"), _first_line(f"{root}/{used_file}")
         if bound.isdigit() and int(bound) < limit:
             limit = int(bound)
-            available = min(available, limit - int(used or 0))
+            used = int(used or 0) - _file_cache(Path(root, limit_file).with_name("memory.stat"))
+            available = max(0, min(available, limit - used))
     return limit, available
 
 
@@ -89,7 +102,7 @@ def hub_reachable(timeout=2.0):
     import socket
     from urllib.parse import urlsplit
 
-    if os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on"):
+    if (os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or "0").lower() in ("1", "true", "yes", "on"):
         return False
     address = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
     try:
@@ -200,10 +213,13 @@ def plan(machine, profile="laptop", tokens=100_000):
     reasons["micro_batch_tokens"] = (
         f"{max(room, 0) / GB:.1f} GB are left beside the weights (the kit promises to stay within 2 GB); a token needs {ACTIVATION_BYTES_PER_TOKEN / 1e6:.2f} MB"
     )
-    rate = machine.speeds["float32"] * 0.45 / 0.52 if machine.speeds.get("float32") else 1.0
+    speed = machine.speeds.get("float32", 0.0)
+    rate = speed * 0.45 / 0.52 if speed else 1.0
     minutes = tokens / rate / 60
     reasons["minutes"] = (
-        f"{tokens:,} tokens at about {rate:.0f} a second: 45% of the measured {machine.speeds['float32']:.0f} GFLOP/s, 0.52 GFLOP a token"
+        f"{tokens:,} tokens at about {rate:.0f} a second: 45% of the measured {speed:.0f} GFLOP/s, 0.52 GFLOP a token"
+        if speed
+        else f"{tokens:,} tokens at one a second, the worst case: this processor's speed could not be measured"
     )
     return Plan(profile, "smollm2-135m", "cpu", dtype, machine.cores, micro, round(minutes, 1), reasons)
 

@@ -31,7 +31,7 @@ class Share:
         return f"{100 * self.value:.1f}% ({self.right}/{self.n}; 95% {100 * self.low:.0f}–{100 * self.high:.0f})"
 
     def as_dict(self):
-        return {"value": round(self.value, 4), **asdict(self), "low": round(self.low, 4), "high": round(self.high, 4)}
+        return {"value": round(self.value, 4) if self.n else None, **asdict(self), "low": round(self.low, 4), "high": round(self.high, 4)}
 
 
 def wilson(right, n, z=1.96):
@@ -49,8 +49,9 @@ def bootstrap(groups, rounds=2000, seed=0):
     Fields of one letter stand and fall together, so letters are drawn again, not fields (Efron 1979).
     `groups`: list of `(right, n)`.
     """
+    groups = [(r, k) for r, k in groups if k]
     rng, right, n = random.Random(seed), sum(r for r, _ in groups), sum(k for _, k in groups)
-    if not groups or n == 0:
+    if not groups:
         return Share(0, 0, 0.0, 1.0, "bootstrap over letters")
     shares = []
     for _ in range(rounds):

@@ -53,6 +53,11 @@ _TOKEN = re.compile(
     rf"|\d{{1,3}}(?:\s\d{{3}})+(?:\.\d{{2}})?(?!\d|,\d)|\d+(?:\.\d+)?)|(?P<word>[A-Za-z]+)",
     re.I,
 )
+# Identity cards (with a real month and day) and telephone numbers, whole: “900114-10-5566”, “+60 12-345 6789”.
+_IDENTIFIER = re.compile(
+    r"(?<![\d,.])(?:\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?P<gap>[- ]?)\d{2}(?P=gap)\d{4}"
+    r"|(?:\+?60[- ]?|0)\d{1,2}[- ]?\d{3,4}[- ]?\d{3,4})(?!\d|,\d)"
+)
 _RANGE = re.compile(r"[ \t]*(?:-|–|—|~|hingga|sehingga|sampai|smpai|smpi|ke|to|atau|until)[ \t]*$", re.I)
 
 
@@ -129,8 +134,10 @@ def _scale_follows(text, tokens, position):
     following = tokens[position + 1 : position + 2]
     if following and following[0][0] in ("tens", "hundreds", "big") and not text[tokens[position][3] : following[0][2]].strip():
         return True
-    # “dua ratus lima” is 205; “tiga ribu lima” and anything counted is not read on
-    return tokens[position - 1][0] in ("tens", "hundreds") and not COUNTED.match(text, tokens[position][3])
+    if tokens[position][0] == "unit" and re.compile(r"\s+ringgit\b", re.I).match(text, tokens[position][3]):
+        return True  # “tiga ribu lima ringgit”
+    # “dua ratus lima” is 205; a bare “tiga ribu lima” and anything counted is not read on
+    return (tokens[position - 1][0] in ("tens", "hundreds") or tokens[position - 1][:2] == ("whole", 100)) and not COUNTED.match(text, tokens[position][3])
 
 
 def _numbers(text):
@@ -145,7 +152,9 @@ def _numbers(text):
         while position < len(tokens):
             kind, value, token_start, token_end = tokens[position]
             gap = text[previous_end:token_start] if previous_end is not None else ""
-            if gap.strip(" ." if tokens[position - 1][0] == "currency" else " ") or "\n" in gap:
+            # “half a million”: the article may stand between a fraction and its scale
+            loose = {"currency": " .", "fraction": " a"}.get(tokens[position - 1][0], " ")
+            if gap.strip(loose) or "\n" in gap:
                 break
             if scaled and kind in ("number", "unit") and not _scale_follows(text, tokens, position):
                 break  # “225k 15 tahun”, “7k satu bulan”: a new number begins
@@ -171,9 +180,13 @@ def _numbers(text):
             elif kind == "fraction":
                 following = tokens[position + 1] if position + 1 < len(tokens) else None
                 scales = following and following[0] == "big" and not text[token_end : following[2]].strip(" a")
-                if not scales and not (pending is not None and COUNTED.match(text, token_end)):
+                counted = COUNTED.match(text, token_end)
+                if last_big == 1e6 and pending is None and not group and not scales and not counted:
+                    total, last_big = total + value * 1e6, 1e3  # “sejuta setengah” is 1.5 million
+                elif not scales and not (pending is not None and counted):
                     break  # “setengah juta” and “tiga setengah tahun”, but not a bare “setengah”
-                pending = (pending or 0) + value if not (pending == 3 and value == 0.25) else 0.75
+                else:
+                    pending = (pending or 0) + value if not (pending == 3 and value == 0.25) else 0.75
             elif kind == "tens":
                 if pending is None:
                     break
@@ -211,7 +224,9 @@ def _is_money(text, number):
     before = text[: number.start]
     if number.digits and re.search(r"\d/$|\d-\d\d-$|\b0\d{1,2}-\s?(?:\d+ )?$", before):
         return None  # dates, identity cards, telephone numbers
-    if re.search(r"\b(?:no|lot|blok|unit|umur|tingkat|jalan|jln|lorong|km|batu)\.?\s*$", before, re.I):
+    if number.digits and any(m.start() <= number.start < m.end() for m in _IDENTIFIER.finditer(text)):
+        return None
+    if re.search(r"\b(?:no|lot|poskod|postcode|blok|unit|umur|tingkat|jalan|jln|lorong|km|batu)\.?\s*$", before, re.I):
         return None
     if number.scaled:
         return end
@@ -312,7 +327,7 @@ def find_durations(text):
         found.append(Duration(match.start(), match.end(), match.group(), years, years))
     for match in re.finditer(r"\btahun\s+ke[-\s]?(?P<n>\d{1,2}|\w+)\b", text, re.I):
         value = match.group("n")
-        value = float(value) if value.isdigit() else float(UNITS.get(value.lower(), 0))
+        value = float(value) if value.isdecimal() else float(UNITS.get(value.lower(), 0))
         if value:
             found.append(Duration(match.start(), match.end(), match.group(), value, value))
     return sorted(found, key=lambda d: d.start)

@@ -43,28 +43,36 @@ def load(name="smollm2-135m", dtype="float32", device="cpu", adapter=None, merge
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    options = {"dtype": getattr(torch, dtype), "trust_remote_code": False, "use_safetensors": True}
-    where, extra = _locate(name)
+    # without this, transformers asks a service to convert a repository of pickle files, and reads what comes back
+    os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"
+    name, options = str(name), {"dtype": getattr(torch, dtype), "trust_remote_code": False, "use_safetensors": True}
     try:
+        where, extra = _locate(name)
         if extra.get("gguf_file"):
-            options.pop("use_safetensors")
-            where = _converted(Path(where) / extra["gguf_file"])
-            extra = {}
-            options["use_safetensors"] = True
+            where, extra = _converted(Path(where) / extra["gguf_file"]), {}
         tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=False, **extra)
         model = AutoModelForCausalLM.from_pretrained(where, **options, **extra)
     except ModelError:
         raise
     except Exception as error:
         raise ModelError(_explain(name, error)) from error
+    # adapters trained on it name the model, not the path of one computer's cache
+    model.name_or_path = catalogue().get(name, {}).get("repository", model.name_or_path)
     if adapter is not None:
-        from peft import PeftModel
-
-        if not (Path(adapter) / "adapter_model.safetensors").exists():
-            raise ModelError(f"{adapter} is not a PEFT adapter folder (no adapter_model.safetensors): give the folder that training wrote")
-        model = PeftModel.from_pretrained(model, adapter, is_trainable=not merge)
-        model = model.merge_and_unload() if merge else model
+        model = _with_adapter(model, adapter, merge)
     return model.to(device).eval(), tokenizer
+
+
+def _with_adapter(model, adapter, merge):
+    from peft import PeftModel
+
+    if not (Path(adapter) / "adapter_model.safetensors").exists():
+        raise ModelError(f"{adapter} is not a PEFT adapter folder (no adapter_model.safetensors): give the folder that training wrote")
+    try:
+        model = PeftModel.from_pretrained(model, adapter, is_trainable=not merge)
+    except Exception as error:
+        raise ModelError(f"{_explain(adapter, error)} (is it an adapter of this base model?)") from error
+    return model.merge_and_unload() if merge else model
 
 
 def _locate(name):
@@ -113,21 +121,16 @@ def _check_memory(needed, name):
 
 def _converted(path):
     """A GGUF file converted once to safetensors; the cache is keyed by the file's sha256."""
-    from helpers.models.embedded import convert
+    from helpers.models.embedded import convert_whole
 
     entry = next((e for e in catalogue().values() if e.get("sha256") and e["bytes"] == path.stat().st_size), None)
     digest = sha256(path)
     if entry and entry["sha256"] == digest:
-        return str(safetensors_path(entry))
+        return str(safetensors_path(entry, path))
     target = machine.home() / "models" / f"{path.stem}-{digest[:12]}"
     with lock("models"):
         if not (target / "model.safetensors").exists():
-            import shutil
-
-            partial = target.with_name(target.name + ".part")
-            shutil.rmtree(partial, ignore_errors=True)
-            convert(path, partial)
-            os.replace(partial, target)
+            convert_whole(path, target)
     return str(target)
 
 
@@ -135,7 +138,11 @@ def _explain(name, error):
     """One line for the exceptions that loading may raise."""
     text, kind = f"{type(error).__name__} {error}", type(error).__name__
     first = (str(error).strip().splitlines() or [kind])[0][:160]
-    if kind in ("RepositoryNotFoundError", "RevisionNotFoundError") or "is not a valid model identifier" in text or "404" in text:
+    if "cannot be loaded with `safetensors`" in text or "does not appear to have a file named model.safetensors" in text:
+        return f"{name} has no safetensors, and pickle files (.bin) are not read, for safety: choose a model that has safetensors"
+    if kind in ("RepositoryNotFoundError", "RevisionNotFoundError") or any(
+        words in text for words in ("is not a valid model identifier", "is not a valid git identifier", "404 Client Error")
+    ):
         return f"the hub has no model {name!r} at that revision: check the spelling on its page"
     if kind == "GatedRepoError" or "gated" in text.lower():
         return f"{name} is gated: accept its terms on its page, then `huggingface-cli login`"
@@ -159,7 +166,7 @@ def _explain(name, error):
         return f"the weights of {name} are damaged ({first}): delete them and fetch them again"
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text.lower():
         return f"{name} does not fit into memory: close other programs or choose a smaller model"
-    return f"{name} could not be loaded ({kind}: {first})"
+    return f"{name} could not be loaded ({kind}: {first}): check that it is whole, or choose another model"
 
 
 def prompt_ids(tokenizer, messages):

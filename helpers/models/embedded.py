@@ -97,22 +97,31 @@ def _verify(path, expected):
         )
 
 
-def safetensors_path(entry):
-    """The folder with the entry converted to safetensors in float32, converted the first time (about 20 s)."""
+def safetensors_path(entry, source=None):
+    """The folder with the entry converted to safetensors in float32, converted the first time (about 20 s).
+
+    `source`: the entry's GGUF file where it is at hand already; otherwise it is fetched.
+    """
     target = machine.home() / "models" / f"{Path(entry['member']).stem}-{FORMAT}"
     if (target / "model.safetensors").exists():
         return target
-    source = gguf_path(entry)
+    source = source or gguf_path(entry)
     with lock("models"):
         if (target / "model.safetensors").exists():
             return target
         _verify(source, entry["sha256"])
         print("Converting the embedded weights to safetensors (once) …", file=sys.stderr, flush=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            convert(source, Path(folder) / "model")
-            os.replace(Path(folder) / "model", target)
+        convert_whole(source, target)
     return target
+
+
+def convert_whole(source, target):
+    """`convert` beside the target, then rename: the target is whole or not there. Hold the lock "models"."""
+    partial = target.with_name(target.name + ".part")
+    for leftover in (partial, target):  # of a run that was killed, or whose weights were deleted
+        shutil.rmtree(leftover, ignore_errors=True)
+    convert(source, partial)
+    os.replace(partial, target)
 
 
 def convert(source, target):

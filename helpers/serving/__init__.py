@@ -26,7 +26,7 @@ from pathlib import Path
 
 from helpers import machine
 
-__all__ = ["Server", "ServingError", "complete", "export_adapter", "export_merged", "serve"]
+__all__ = ["Server", "ServingError", "complete", "export_adapter", "export_merged", "serve", "speed"]
 
 KEY_VARIABLE = "LEPASLATIH_API_KEY"  # how the key reaches the server: the environment, where other users cannot read it
 
@@ -164,7 +164,7 @@ def _read_lora(folder):
     special = [k for k in ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save", "fan_in_fan_out", "lora_bias") if config.get(k)]
     if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none" or special:
         raise ServingError(
-            f"{folder.name} is not a plain LoRA ({', '.join(special) or config.get('peft_type')}): merge it with PEFT and convert the whole model"
+            f"{folder.name} is not a plain LoRA ({', '.join(special) or config.get('peft_type')}): merge it with PEFT, then convert it whole"
         )
     from safetensors import SafetensorError, safe_open
 
@@ -231,29 +231,36 @@ class Server:
         context: tokens of prompt and answer together, for each of the `parallel` requests served at once.
         timeout: seconds to wait until the model is loaded.
 
+    Use it in a `with` block, or call `start()` and `close()`; it also ends when this process does. Once started,
     `address` is the base address of the API (`http://127.0.0.1:PORT/v1`), `pid` the process's id, `memory` its resident
-    bytes. Use it in a `with` block, or call `close()`; it also ends when this process does. Raises `ServingError`.
+    bytes. Raises `ServingError` where the model cannot be served.
     """
 
     def __init__(self, model="smollm2-135m", adapter=None, port=0, api_key=None, context=2048, parallel=1, threads=None, timeout=60):
-        self.api_key = api_key or secrets.token_urlsafe(24)
-        command = [sys.executable, "-m", "helpers.serving", "--child", "--model", _gguf_file(model), "--port", str(port)]
-        command += ["--context", str(context), "--parallel", str(parallel), "--threads", str(threads or machine.cores())]
+        self.api_key, self.address, self.pid, self._process, self._timeout = api_key or secrets.token_urlsafe(24), None, None, None, timeout
+        self._command = [sys.executable, "-m", "helpers.serving", "--child", "--model", _gguf_file(model), "--port", str(port)]
+        self._command += ["--context", str(context), "--parallel", str(parallel), "--threads", str(threads or machine.cores())]
         if adapter is not None:
             if not Path(adapter).is_file():
                 raise ServingError(f"there is no adapter file {adapter}: make it with export_adapter")
-            command += ["--adapter", str(adapter)]
+            self._command += ["--adapter", str(adapter)]
+
+    def start(self):
+        """Start the process and wait until the model is loaded; returns the server. A running one is left as it is."""
+        if self._process is not None:
+            return self
         # the child finds `helpers` where this process found it, whatever the notebook's folder is
         paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {**os.environ, KEY_VARIABLE: self.api_key, "PYTHONPATH": os.pathsep.join(paths)}
-        self._log = tempfile.TemporaryFile()
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=environment)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the server)
+        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=environment)
         self.pid = self._process.pid
         try:
-            self.address = self._wait(timeout)
+            self.address = self._wait(self._timeout)
         except BaseException:
             self.close()
             raise
+        return self
 
     def _wait(self, timeout):
         """Wait for the line with the address, then for /health; returns the API's base address."""
@@ -282,9 +289,8 @@ class Server:
             raise ServingError(
                 f"the server was not ready after {time.monotonic() - start:.0f} s: give a longer timeout, or close other programs"
             )
-        raise ServingError(
-            f"the server ended while it started: {self.log()[-1:] or ['no reason given']}".replace("['", "").replace("']", "")
-        )
+        errors = [re.sub(r"^[\d.]+ [EW] ", "", line) for line in self.log()]
+        raise ServingError(f"the server ended while it started: {_short('; '.join(errors)) or 'it gave no reason'}")
 
     def log(self):
         """What the server wrote to its log so far, as a list of lines."""
@@ -303,30 +309,33 @@ class Server:
 
     def close(self):
         """End the process and wait for it; calling it twice does no harm."""
-        self._process.stdin.close()  # the child ends when this pipe does
+        process, self._process, self.address = self._process, None, None
+        if process is None:
+            return
+        process.stdin.close()  # the child ends when this pipe does
         try:
-            self._process.wait(5)
+            process.wait(5)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
+            process.kill()
+            process.wait()
+        process.stdout.close()
         self._log.close()
 
     def __enter__(self):
-        return self
+        return self.start()
 
     def __exit__(self, *_):
         self.close()
 
 
 def serve(adapter=None, base="smollm2-135m", export="q8_0", **options):
-    """Serve a PEFT folder (or the base alone): export it where that has not been done, and start a `Server`.
+    """Serve a PEFT folder (or the base alone): export it where that has not been done; returns a started `Server`.
 
     `export` is "q8_0" or "f16" (merged into one file), or "adapter" (kept apart). Files are kept in the kit's
     cache under the adapter's sha256, so a second start is quick. `options` go to `Server`.
     """
     if adapter is None:
-        return Server(base, **options)
+        return Server(base, **options).start()
     digest = hashlib.sha256(str(base).encode())
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         if not (Path(adapter) / name).is_file():
@@ -334,8 +343,8 @@ def serve(adapter=None, base="smollm2-135m", export="q8_0", **options):
         digest.update((Path(adapter) / name).read_bytes())
     target = machine.home() / "served" / f"{Path(adapter).name}-{digest.hexdigest()[:12]}-{export}.gguf"
     if export == "adapter":
-        return Server(base, target if target.exists() else export_adapter(adapter, target, base), **options)
-    return Server(target if target.exists() else export_merged(adapter, target, base, export), **options)
+        return Server(base, target if target.exists() else export_adapter(adapter, target, base), **options).start()
+    return Server(target if target.exists() else export_merged(adapter, target, base, export), **options).start()
 
 
 # ---- client ----------------------------------------------------------------------------------------------------------
@@ -362,7 +371,7 @@ def healthy(address):
         return False
 
 
-def complete(address, messages, api_key=None, grammar=None, max_tokens=256, temperature=0, model="served", timeout=300):
+def complete(address, messages, api_key=None, grammar=None, max_tokens=256, temperature=0, model="served", timeout=300, **options):
     """Ask an OpenAI-compatible server for the answer to a conversation.
 
     Args:
@@ -371,13 +380,14 @@ def complete(address, messages, api_key=None, grammar=None, max_tokens=256, temp
         grammar: a GBNF grammar the answer must follow (`models.constrained.grammar(slots)`); llama.cpp servers only.
         temperature: 0 is greedy.
         timeout: seconds.
+        options: more fields of the request, such as `seed`.
 
     Returns a dict: `text`, `tokens` (of the answer), `prompt_tokens`, `finish` ("stop", or "length" where it was cut
     off) and `seconds` of wall time. Raises `ServingError` with one line that says what to do.
     """
     import httpx
 
-    body = {"model": model, "messages": messages, "max_tokens": max_tokens, "temperature": temperature}
+    body = {"model": model, "messages": messages, "max_tokens": max_tokens, "temperature": temperature, **options}
     if grammar is not None:
         body["grammar"] = grammar
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
@@ -414,6 +424,17 @@ def complete(address, messages, api_key=None, grammar=None, max_tokens=256, temp
         ) from error
 
 
+def speed(address, messages, api_key=None, tokens=64):
+    """Tokens a second of a llama.cpp server that reads a conversation afresh and writes exactly `tokens` tokens."""
+    answer = complete(address, messages, api_key, max_tokens=tokens, ignore_eos=True, cache_prompt=False)
+    return answer["tokens"] / answer["seconds"]
+
+
 def _reason(answer):
     error = answer.get("error", answer) if isinstance(answer, dict) else answer
-    return " ".join(str(error.get("message", error) if isinstance(error, dict) else error).split())[:200]
+    return _short(error.get("message", error) if isinstance(error, dict) else error)
+
+
+def _short(text):
+    """Text as one line of at most 300 characters."""
+    return " ".join(str(text).split())[:300]

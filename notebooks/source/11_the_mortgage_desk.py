@@ -32,7 +32,14 @@
 # The bank, its policy and all its applicants are invented. This notebook teaches; it gives no financial or legal advice.
 
 # %%
-# FIRST_CELL
+# Find the kit, or install it where it is not (on Colab).
+import pathlib, sys
+sys.path[:0] = [str(p) for p in [pathlib.Path.cwd(), *pathlib.Path.cwd().parents] if (p / "helpers").is_dir()][:1]
+try:
+    from helpers import lesson
+except ModuleNotFoundError:
+    # %pip install --quiet "lepaslatih[course,serving]==0.1.0"
+    from helpers import lesson
 
 # %% tags=["parameters"]
 profile = "laptop"

@@ -145,7 +145,10 @@ class MortgageDesk:
         """Record what is recommended to the officer, with reasons. A later recommendation replaces an undecided one."""
         if recommendation not in ("lulus", "rujuk", "tolak") or not reasons:
             raise ValueError("a recommendation is lulus, rujuk or tolak, with at least one reason")
+        self._one("SELECT 1 FROM applications WHERE id = ?", application, "is not an application")
         with self._lock, self._db:
+            if self._db.execute("SELECT 1 FROM decisions WHERE id = ?", (application,)).fetchone():
+                raise ValueError(f"{application!r} is decided already: its recommendation stands")
             row = (application, recommendation, json.dumps(reasons, ensure_ascii=False), _now())
             self._db.execute("INSERT OR REPLACE INTO recommendations VALUES (?, ?, ?, ?)", row)
         return f"{application}: {recommendation}"

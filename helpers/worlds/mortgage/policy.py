@@ -77,7 +77,7 @@ def figures(values, registers, policy):
         allowed = limits["margin_third"] if registers.get("homes_financed", 0) >= 2 else limits["margin_first"]
         result.financing = value * allowed / 100
         result.margin = 100 * result.financing / price
-    if result.financing and tenure:
+    if result.financing and tenure and round(tenure * 12) > 0:
         result.instalment = instalment(result.financing, tenure, policy["rates"]["profit_rate"])
     if gross:
         result.net_income = net_income(gross, registers.get("self_employed", False), policy.get("pay"))
@@ -104,6 +104,8 @@ def recommend(values, registers, policy, confidence=1.0):
         refer.append(f"Tidak dinyatakan dalam surat: {', '.join(missing)}.")
     if confidence < limits["confidence_refer"]:
         refer.append("Ada fakta yang dibaca dengan tidak pasti.")
+    if computed.dsr is None and not missing:
+        refer.append("Nisbah khidmat hutang tidak dapat dikira daripada fakta dalam surat.")
     gross, tenure, worked = (values.get(k) for k in ("gross_monthly_income", "tenure_years", "years_employed"))
     if gross is not None and gross < limits["minimum_income"]:
         reject.append(f"Pendapatan kasar RM{gross:,.2f} kurang daripada RM{limits['minimum_income']:,.0f}.")

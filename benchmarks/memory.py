@@ -21,7 +21,9 @@ def one(tokens):
     tuned = training.with_lora(model, training.Settings()).train()
     ids = torch.randint(100, 40_000, (tokens,))
     for _ in range(3):
-        training.supervised_loss(tuned, {"input_ids": ids, "prompt_length": tokens // 2, "weights": torch.ones(tokens - tokens // 2)}).backward()
+        training.supervised_loss(
+            tuned, {"input_ids": ids, "prompt_length": tokens // 2, "weights": torch.ones(tokens - tokens // 2)}
+        ).backward()
     return training.peak_memory()
 
 

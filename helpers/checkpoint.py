@@ -3,14 +3,16 @@
 python -m helpers checkpoints          # about an hour on two cores; resumes where it was
 """
 
+import json
+import shutil
 import sys
 from pathlib import Path
 
-EXAMPLES = 1600
-SEED = 0
+# Two passes over different letters: one at the full rate, one at half of it on letters composed with another seed.
+STAGES = ({"examples": 1600, "learning_rate": 1e-3, "seed": 0}, {"examples": 600, "learning_rate": 5e-4, "seed": 1})
 
 
-def card(title, settings, result, scores, data):
+def card(title, settings, tokens, seconds, scores, data):
     """A model card in the hub's form. `scores`: lines of text, measured on this machine."""
     return f"""---
 base_model: HuggingFaceTB/SmolLM2-135M-Instruct
@@ -27,7 +29,7 @@ the home, and labels every sum of money and length of time. It does one task and
 - **Data:** {data}. Written for this kit, the written letters by a language model and checked by program and by reading;
   composed letters from banks of phrases. CC BY 4.0. No real person.
 - **Settings:** LoRA rank {settings.rank}, alpha {settings.alpha}, all linear layers, learning rate {settings.learning_rate}, {settings.batch} letters a step, seed {settings.seed}.
-- **Cost:** {result.tokens:,} tokens in {result.seconds / 60:.1f} minutes on this computer's processor; about {result.seconds / 3600 * 65:.0f} Wh if it draws 65 W (an assumption).
+- **Cost:** {tokens:,} tokens in {seconds / 60:.1f} minutes on this computer's processor; about {seconds / 3600 * 65:.0f} Wh if it draws 65 W (an assumption).
 
 ## Scores
 {chr(10).join("- " + line for line in scores)}
@@ -41,6 +43,7 @@ unsure cases to a person. It must not decide on anybody's application.
 
 def make(folder):
     """Train, score on the development letters, and leave the adapter in fp16 with its card. Returns an exit status."""
+    import torch
     from tqdm import tqdm
     from transformers import TrainerCallback
 
@@ -49,12 +52,8 @@ def make(folder):
     from helpers.agents.reading import ModelReader
     from helpers.worlds.mortgage import letters, task
 
-    import torch
-
     torch.set_num_threads(machine.cores())
-    model, tokenizer = models.load()
-    examples = task.examples(tokenizer, task.training_rows(EXAMPLES, SEED))
-    settings = training.Settings(seed=SEED)
+    machine.frugal_malloc()
 
     class Progress(TrainerCallback):
         def on_train_begin(self, args, state, control, **kwargs):
@@ -66,14 +65,24 @@ def make(folder):
                 self.bar.update(state.global_step - self.bar.n)
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    result = training.finetune(model, tokenizer, examples, folder, settings, [Progress()])
+    adapter, tokens, seconds, documents = None, 0, 0.0, 0
+    for number, stage in enumerate(STAGES):
+        target = folder.with_name(f"{folder.name}-{number + 1}")
+        settings = training.Settings(learning_rate=stage["learning_rate"], seed=stage["seed"])
+        if not target.exists():
+            model, tokenizer = models.load(adapter=adapter, merge=False)
+            examples = task.examples(tokenizer, task.training_rows(stage["examples"], stage["seed"]))
+            training.finetune(model, tokenizer, examples, target, settings, [Progress()])
+        made = json.loads((target / "training.json").read_text())
+        tokens, seconds, documents, adapter = tokens + made["tokens"], seconds + made["seconds"], documents + made["documents"], target
+    shutil.copytree(adapter, folder, dirs_exist_ok=True)
+    to_half(folder)
     rows = letters.written("dev")
-    tuned, _ = models.load(adapter=folder)
+    tuned, tokenizer = models.load(adapter=folder)
     scores = evaluation.score_readings(rows, evaluation.read_all(rows, ModelReader(InProcess(tuned, tokenizer))))
     lines = [f"fields right on the {len(rows)} development letters: {scores['fields']}"]
-    to_half(folder)
     (folder / "README.md").write_text(
-        card("LepasLatih mortgage reader, 135M", settings, result, lines, f"{len(examples)} letters"), encoding="utf-8"
+        card("LepasLatih mortgage reader, 135M", settings, tokens, seconds, lines, f"{documents} letters"), encoding="utf-8"
     )
     print("\n".join(lines))
     return 0

@@ -16,6 +16,7 @@ from helpers import __version__, machine
 # The first code cell of every notebook; a test holds them equal. On Colab it installs the kit at this version.
 FIRST_CELL = f"""# Find the kit, or install it where it is not (on Colab).
 import pathlib, sys
+
 sys.path[:0] = [str(p) for p in [pathlib.Path.cwd(), *pathlib.Path.cwd().parents] if (p / "helpers").is_dir()][:1]
 try:
     from helpers import lesson
@@ -71,6 +72,7 @@ class Lesson:
 
 def start(number, profile="laptop", run_folder=""):
     """Start a notebook: quiet logs, threads, plan and folder. Returns a `Lesson` and prints one line."""
+    machine.frugal_malloc()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

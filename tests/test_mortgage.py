@@ -99,7 +99,15 @@ def test_the_higher_of_stated_and_recorded_commitments_counts():
 
 @pytest.mark.parametrize(
     "homes, valuation, financing",
-    [(0, None, 360_000), (1, None, 360_000), (2, None, 280_000), (3, None, 280_000), (0, 350_000, 315_000), (2, 350_000, 245_000), (2, 500_000, 280_000)],
+    [
+        (0, None, 360_000),
+        (1, None, 360_000),
+        (2, None, 280_000),
+        (3, None, 280_000),
+        (0, 350_000, 315_000),
+        (2, 350_000, 245_000),
+        (2, 500_000, 280_000),
+    ],
 )
 def test_margin_is_of_the_lower_of_price_and_valuation_and_70_from_the_third_home(homes, valuation, financing):
     found = policy.figures(VALUES, {**REGISTERS, "homes_financed": homes, "valuation": valuation}, POLICY)
@@ -134,7 +142,9 @@ def test_a_missing_fact_is_referred(name):
     assert reasons[0].startswith("Tidak dinyatakan dalam surat")
 
 
-@pytest.mark.parametrize("ratio, expected", [(45, "lulus"), (59.9, "lulus"), (60.1, "rujuk"), (74.9, "rujuk"), (75.1, "tolak"), (200, "tolak")])
+@pytest.mark.parametrize(
+    "ratio, expected", [(45, "lulus"), (59.9, "lulus"), (60.1, "rujuk"), (74.9, "rujuk"), (75.1, "tolak"), (200, "tolak")]
+)
 def test_bands_of_the_debt_service_ratio(ratio, expected):
     assert judged(monthly_commitments=with_ratio(ratio))[0] == expected
 
@@ -444,8 +454,12 @@ def test_a_quote_of_another_kind_is_no_evidence():
 
 lines = st.one_of(
     st.text(max_size=30),
-    st.sampled_from([f.key for f in fields.FIELDS] + ["tiada", "Gaji saya [RM6,000 sebulan]", "[30 tahun]", "[]", "[[RM500]]", "[tahun ke ²]"]).flatmap(
-        lambda key: st.sampled_from(["gaji", "hutang", "harga", "tempoh", "kerja", "lain", "-", "", "Kluang", "RM500"]).map(lambda v: f"{key}: {v}")
+    st.sampled_from(
+        [f.key for f in fields.FIELDS] + ["tiada", "Gaji saya [RM6,000 sebulan]", "[30 tahun]", "[]", "[[RM500]]", "[tahun ke ²]"]
+    ).flatmap(
+        lambda key: st.sampled_from(["gaji", "hutang", "harga", "tempoh", "kerja", "lain", "-", "", "Kluang", "RM500"]).map(
+            lambda v: f"{key}: {v}"
+        )
     ),
 )
 

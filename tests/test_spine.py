@@ -19,7 +19,13 @@ def start(runs):
     environment.pop("LEPASLATIH_PROFILE", None)
     environment.pop("LEPASLATIH_RUN", None)
     return subprocess.Popen(
-        [sys.executable, "-m", "helpers", "run", "--profile", "smoke"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        [sys.executable, "-m", "helpers", "run", "--profile", "smoke"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
 
 

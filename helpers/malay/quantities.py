@@ -137,7 +137,9 @@ def _scale_follows(text, tokens, position):
     if tokens[position][0] == "unit" and re.compile(r"\s+ringgit\b", re.I).match(text, tokens[position][3]):
         return True  # “tiga ribu lima ringgit”
     # “dua ratus lima” is 205; a bare “tiga ribu lima” and anything counted is not read on
-    return (tokens[position - 1][0] in ("tens", "hundreds") or tokens[position - 1][:2] == ("whole", 100)) and not COUNTED.match(text, tokens[position][3])
+    return (tokens[position - 1][0] in ("tens", "hundreds") or tokens[position - 1][:2] == ("whole", 100)) and not COUNTED.match(
+        text, tokens[position][3]
+    )
 
 
 def _numbers(text):

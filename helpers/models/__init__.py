@@ -97,17 +97,17 @@ def _locate(name):
             found = (
                 "pickle files (.bin) are not read, for safety: convert them to safetensors"
                 if list(path.glob("*.bin"))
-                else "it has no safetensors"
+                else "it has no safetensors; give the folder that save_pretrained wrote"
             )
             raise ModelError(f"{path} cannot be loaded: {found}")
         _check_memory(sum(w.stat().st_size for w in weights), name)
         return str(path), {}
     if entry:
         _check_memory(entry["parameters"] * 4, name)
-        return entry["repository"], {"revision": entry["revision"]}
+        return entry["repository"], {"revision": entry["revision"], "local_files_only": not machine.hub_reachable()}
     repository, _, revision = name.partition("@")
     if repository.count("/") == 1 and not path.is_absolute() and not name.startswith("."):
-        return repository, {"revision": revision or "main"}
+        return repository, {"revision": revision or "main", "local_files_only": not machine.hub_reachable()}
     raise ModelError(f"unknown model {name!r}: choose one of {', '.join(catalogue())}, a folder, a .gguf file, or owner/name on the hub")
 
 

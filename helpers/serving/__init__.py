@@ -21,10 +21,10 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 
 from helpers import machine
+from helpers.agents.client import ServingError, complete, healthy, one_line
 
 __all__ = ["Server", "ServingError", "complete", "export_adapter", "export_merged", "serve", "speed"]
 
@@ -36,10 +36,6 @@ LAYERS = {
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
 }  # fmt: skip
 _LORA_KEY = re.compile(r"base_model\.model\.model\.layers\.(\d+)\.(\w+\.\w+)\.lora_([AB])\.weight")
-
-
-class ServingError(RuntimeError):
-    """An export, a server or a request failed. The message is one line and says what to do."""
 
 
 # ---- export ----------------------------------------------------------------------------------------------------------
@@ -290,7 +286,7 @@ class Server:
                 f"the server was not ready after {time.monotonic() - start:.0f} s: give a longer timeout, or close other programs"
             )
         errors = [re.sub(r"^[\d.]+ [EW] ", "", line) for line in self.log()]
-        raise ServingError(f"the server ended while it started: {_short('; '.join(errors)) or 'it gave no reason'}")
+        raise ServingError(f"the server ended while it started: {one_line('; '.join(errors)) or 'it gave no reason'}")
 
     def log(self):
         """What the server wrote to its log so far, as a list of lines."""
@@ -347,94 +343,7 @@ def serve(adapter=None, base="smollm2-135m", export="q8_0", **options):
     return Server(target if target.exists() else export_merged(adapter, target, base, export), **options).start()
 
 
-# ---- client ----------------------------------------------------------------------------------------------------------
-
-
-@lru_cache
-def _client(local):
-    import httpx
-
-    return httpx.Client(trust_env=not local, timeout=300)  # a proxy for the internet is none for this machine
-
-
-def _is_local(address):
-    return re.match(r"https?://(127\.|localhost\b|\[::1\])", address) is not None
-
-
-def healthy(address):
-    """Whether the server at an API address answers and has loaded its model."""
-    import httpx
-
-    try:
-        return _client(_is_local(address)).get(address.removesuffix("/v1") + "/health", timeout=2).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
-def complete(address, messages, api_key=None, grammar=None, max_tokens=256, temperature=0, model="served", timeout=300, **options):
-    """Ask an OpenAI-compatible server for the answer to a conversation.
-
-    Args:
-        address: base address of the API, such as `server.address`.
-        messages: list of `{"role", "content"}`.
-        grammar: a GBNF grammar the answer must follow (`models.constrained.grammar(slots)`); llama.cpp servers only.
-        temperature: 0 is greedy.
-        timeout: seconds.
-        options: more fields of the request, such as `seed`.
-
-    Returns a dict: `text`, `tokens` (of the answer), `prompt_tokens`, `finish` ("stop", or "length" where it was cut
-    off) and `seconds` of wall time. Raises `ServingError` with one line that says what to do.
-    """
-    import httpx
-
-    body = {"model": model, "messages": messages, "max_tokens": max_tokens, "temperature": temperature, **options}
-    if grammar is not None:
-        body["grammar"] = grammar
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-    start = time.perf_counter()
-    try:
-        response = _client(_is_local(address)).post(f"{address.rstrip('/')}/chat/completions", json=body, headers=headers, timeout=timeout)
-    except httpx.TimeoutException as error:
-        raise ServingError(f"{address} did not answer within {timeout} s: ask for fewer tokens, or give a longer timeout") from error
-    except httpx.HTTPError as error:
-        raise ServingError(
-            f"no server answers at {address} ({type(error).__name__}): start one with serving.serve, or check the address"
-        ) from error
-    except (httpx.InvalidURL, ValueError) as error:
-        raise ServingError(f"{address!r} is not an address: it looks like http://127.0.0.1:8080/v1") from error
-    seconds = time.perf_counter() - start
-    if response.status_code in (401, 403):
-        raise ServingError(f"{address} refused the API key: pass api_key=server.api_key")
-    try:
-        answer = response.json()
-        if response.status_code != 200:
-            raise ServingError(f"{address} refused the request ({response.status_code}): {_reason(answer)}")
-        choice, usage = answer["choices"][0], answer["usage"]
-        text = choice["message"]["content"] or ""
-        return {
-            "text": text,
-            "tokens": usage["completion_tokens"],
-            "prompt_tokens": usage["prompt_tokens"],
-            "finish": choice["finish_reason"],
-            "seconds": seconds,
-        }
-    except (ValueError, LookupError, TypeError) as error:
-        raise ServingError(
-            f"{address} did not answer as an OpenAI server does ({response.status_code}): check the address, which ends in /v1"
-        ) from error
-
-
 def speed(address, messages, api_key=None, tokens=64):
     """Tokens a second of a llama.cpp server that reads a conversation afresh and writes exactly `tokens` tokens."""
     answer = complete(address, messages, api_key, max_tokens=tokens, ignore_eos=True, cache_prompt=False)
     return answer["tokens"] / answer["seconds"]
-
-
-def _reason(answer):
-    error = answer.get("error", answer) if isinstance(answer, dict) else answer
-    return _short(error.get("message", error) if isinstance(error, dict) else error)
-
-
-def _short(text):
-    """Text as one line of at most 300 characters."""
-    return " ".join(str(text).split())[:300]

@@ -208,7 +208,9 @@ def finetune(model, tokenizer, examples, folder, settings=None, callbacks=(), ca
     shutil.rmtree(finished, ignore_errors=True)
     model.save_pretrained(finished)
     result = Result(str(folder), curve, tokens, seconds, peak_memory(), int(checkpoint.name.split("-")[1]) if checkpoint else 0)
-    (finished / "training.json").write_text(json.dumps({"settings": asdict(settings), **asdict(result), "adapter": folder.name}, indent=1))
+    (finished / "training.json").write_text(
+        json.dumps({"settings": asdict(settings), **asdict(result), "documents": len(examples), "adapter": folder.name}, indent=1)
+    )
     if card:
         (finished / "README.md").write_text(card, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)

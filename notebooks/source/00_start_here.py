@@ -39,6 +39,7 @@
 # %%
 # Find the kit, or install it where it is not (on Colab).
 import pathlib, sys
+
 sys.path[:0] = [str(p) for p in [pathlib.Path.cwd(), *pathlib.Path.cwd().parents] if (p / "helpers").is_dir()][:1]
 try:
     from helpers import lesson
@@ -136,6 +137,7 @@ print("\nThe plan:", here.plan.dtype, "because", here.plan.reasons["dtype"])
 # (Kaplan and others, 2020, [arXiv 2001.08361](https://arxiv.org/abs/2001.08361)). A *parameter* is one of the model's
 # numbers; a *token* is a piece of a word. First with toy numbers: a model of 10 parameters that reads 100 tokens.
 
+
 # %% tags=["nbval-check-output"]
 def training_operations(parameters, tokens):
     """Operations of training a model from nothing, by the rule of six."""
@@ -199,6 +201,7 @@ lesson.check("00.1", answer)
 # `models.chat` puts a conversation into the form that the model was trained on, lets it write one token after another, and
 # turns the tokens into text. At each step it takes the most probable token (this is called *greedy*), so the answer is the
 # same each time. `chat_tokens` is the longest answer that the profile allows.
+
 
 # %% tags=["nbval-check-output"]
 def ask(question):

@@ -40,6 +40,7 @@
 # %%
 # Find the kit, or install it where it is not (on Colab).
 import pathlib, sys
+
 sys.path[:0] = [str(p) for p in [pathlib.Path.cwd(), *pathlib.Path.cwd().parents] if (p / "helpers").is_dir()][:1]
 try:
     from helpers import lesson
@@ -104,9 +105,10 @@ show.tokens(tokenizer, "The applicant has worked as a teacher in Seremban for fi
 show.tokens(tokenizer, "Pemohon bekerja sebagai guru di Seremban sejak lima tahun lalu.")
 
 # %% [markdown]
-# Look at *bekerja* and *sebagai*. The borders of the tokens are not the borders of Malay: a Malay speaker would cut
-# *be-kerja*, a prefix and a root. The tokenizer cuts where English statistics tell it to, so in this sentence the root *kerja*
-# is not a piece of its own, and the model has little chance to learn what *bekerja*, *pekerja* and *pekerjaan* have in common.
+# Look at *bekerja* and *sebagai*. Malay builds words from a root and affixes: *bekerja*, *pekerja* and *pekerjaan* all
+# contain *kerja*, work. This vocabulary has no piece for the root. It is cut into *ker* and *ja*, neither of which means
+# anything, and both of which occur in words that have nothing to do with work. So the model must first learn to put the
+# root together before it can learn what the root means, and it saw little Malay to learn it from.
 #
 # What the model really receives are the ids. Turning them back gives the text without loss.
 
@@ -126,8 +128,14 @@ print("the vocabulary has", len(tokenizer), "pieces; back again:", tokenizer.dec
 # %% tags=["nbval-check-output"]
 pairs = [
     ("I want to apply for a housing loan.", "Saya ingin memohon pinjaman perumahan."),
-    ("The applicant has worked as a teacher in Seremban for five years.", "Pemohon bekerja sebagai guru di Seremban sejak lima tahun lalu."),
-    ("The monthly instalment must be paid before the seventh day of the month.", "Ansuran bulanan hendaklah dibayar sebelum hari ketujuh setiap bulan."),
+    (
+        "The applicant has worked as a teacher in Seremban for five years.",
+        "Pemohon bekerja sebagai guru di Seremban sejak lima tahun lalu.",
+    ),
+    (
+        "The monthly instalment must be paid before the seventh day of the month.",
+        "Ansuran bulanan hendaklah dibayar sebelum hari ketujuh setiap bulan.",
+    ),
     ("The bank will check your salary slip.", "Pihak bank akan menyemak slip gaji anda."),
 ]
 
@@ -144,8 +152,12 @@ show.table(rows, ["sentence", "tokens per word, English", "tokens per word, Mala
 english_fertility = tokens_per_word(" ".join(english for english, _ in pairs))
 malay_fertility = tokens_per_word(" ".join(malay for _, malay in pairs))
 window = model.config.max_position_embeddings
-print(f"English {english_fertility:.2f}, Malay {malay_fertility:.2f}: {malay_fertility / english_fertility:.1f} times as many tokens for a word")
-print(f"the window of {window} tokens holds about {window / english_fertility:,.0f} English words, or {window / malay_fertility:,.0f} Malay ones")
+print(
+    f"English {english_fertility:.2f}, Malay {malay_fertility:.2f}: {malay_fertility / english_fertility:.1f} times as many tokens for a word"
+)
+print(
+    f"the window of {window} tokens holds about {window / english_fertility:,.0f} English words, or {window / malay_fertility:,.0f} Malay ones"
+)
 
 # %% [markdown]
 # Four sentences are not a measurement of a language; on a translated benchmark (FLORES) an earlier measurement of this kit
@@ -166,6 +178,7 @@ lesson.check("02.1", answer)
 # A language model continues text. It knows nothing of “you” and “I”. A conversation is therefore written out as one text
 # with marks that say who is speaking, in exactly the form that the model saw in its post-training. The form is
 # called the **chat template**. Ours uses two special tokens, `<|im_start|>` and `<|im_end|>`. A first draft by hand:
+
 
 # %% tags=["nbval-check-output"]
 def draft_template(question):
@@ -208,6 +221,7 @@ print(len(prompt), "tokens; the first three are", prompt[:3], "=", [tokenizer.de
 # fit next. These scores are called **logits**. They may be negative and add up to nothing in particular. The **softmax**
 # makes probabilities of them: raise *e* to each score, and divide by the sum. Three numbers first:
 
+
 # %% tags=["nbval-check-output"]
 def softmax(scores):
     """Scores to probabilities: all positive, sum 1."""
@@ -222,6 +236,7 @@ print([round(p, 3) for p in softmax(toy_scores + 100).tolist()], "after adding 1
 # %% [markdown]
 # Only the *differences* between scores matter. A lead of 1 means *e* ≈ 2.7 times as probable, wherever the scores
 # lie. Now the real thing: ids in, scores out.
+
 
 # %% tags=["nbval-check-output"]
 def next_scores(text):
@@ -248,8 +263,12 @@ show.next_tokens(tokenizer, softmax(malay_scores), title="Saya ingin membeli …
 
 # %% [markdown]
 # The bars are short, and the candidates are fragments and punctuation. A Malay speaker would expect *rumah*, *kereta*,
-# *sebuah*. A single number says how undecided a distribution is: the exponential of its entropy, which is the number of
-# equally probable options that would be just as undecided (it is also called perplexity). A fair die has 6.
+# *sebuah*. Part of this is the tokenizer's doing: a word that is cut into pieces shows only its first piece here, and the
+# fragment “k” may be the beginning of *kereta*, or of a hundred other words.
+#
+# A single number says how undecided a distribution is: the exponential of its entropy, which is the number of equally
+# probable options that would be just as undecided (it is also called perplexity). A fair die has 6.
+
 
 # %%
 def number_of_options(probabilities):
@@ -311,6 +330,7 @@ show.table(rows, ["temperature", "score 2", "score 1", "score 0"])
 # **Top-k** keeps the k most probable tokens. **Top-p** keeps the smallest set whose probabilities reach p, and so keeps
 # few tokens where the model is sure and many where it is not.
 
+
 # %% tags=["nbval-check-output"]
 def keep_top_k(probabilities, k):
     """Only the k most probable options, scaled to sum 1. `probabilities` are sorted, the largest first."""
@@ -336,6 +356,7 @@ show.table(rows, ["the model is", "all options", "top-k, k = 2", "top-p, p = 0.9
 # Top-k keeps two options in both rows. Top-p keeps one where the model is sure and all four where it is not, which is
 # what one wants. Now on the real model. A **seed** fixes the sequence of random numbers, so the same seed gives
 # the same text on the same machine; without it, a result cannot be repeated and so cannot be discussed.
+
 
 # %%
 def write(seed, **options):
@@ -370,6 +391,7 @@ print("the same seed writes the same text:", write(1, temperature=1.0, top_k=0) 
 # a *key* and a *value*. They do not depend on what comes later, so they can be kept. This store is the **KV cache**; with
 # it, each step processes just one new token. Count the tokens that pass through the model, for a prompt of 4 and 3 new ones:
 
+
 # %% tags=["nbval-check-output"]
 def tokens_processed(prompt_length, new_tokens, cached):
     """How many tokens pass through the model until the last new one is chosen."""
@@ -386,6 +408,7 @@ for prompt_length, new_tokens in ((4, 3), (200, 100), (2000, 200)):
 # Now on the clock. The count of tokens does not translate into time one to one: a pass has a fixed price (every
 # weight must be fetched from memory, whether for one token or fifty), so for short texts the gain is smaller than the count
 # suggests, and for long ones it is enormous.
+
 
 # %%
 def seconds_to_write(use_cache):
@@ -436,7 +459,9 @@ lesson.check("02.2", answer)
 rows = []
 for dtype in (torch.float32, torch.bfloat16, torch.float16):
     limits = torch.finfo(dtype)
-    rows.append((str(dtype), limits.bits // 8, f"{limits.eps:.1e}", f"{limits.max:.1e}", f"{model.num_parameters() * limits.bits / 8 / 1e9:.2f}"))
+    rows.append(
+        (str(dtype), limits.bits // 8, f"{limits.eps:.1e}", f"{limits.max:.1e}", f"{model.num_parameters() * limits.bits / 8 / 1e9:.2f}")
+    )
 show.table(rows, ["type", "bytes", "step after 1 (eps)", "largest number", "this model, GB"])
 
 # %% tags=["nbval-check-output"]
@@ -472,6 +497,7 @@ print("plan:", here.plan.dtype, "·", here.plan.reasons["dtype"])
 # weights share a ruler. The method of our GGUF file is called Q4_1. It takes weights in blocks of 32 and stores for each
 # block the smallest value (the *minimum*) and the distance between two marks (the *scale*), both in two bytes, and for each
 # weight only the number of the nearest mark, 0 to 15. A block of eight is enough to see it:
+
 
 # %% tags=["nbval-check-output"]
 def quantise(block):
@@ -531,7 +557,10 @@ for tensor in GGUFReader(gguf_file).tensors:
     weights[tensor.tensor_type.name] += int(tensor.n_elements)
     sizes[tensor.tensor_type.name] += int(tensor.n_bytes)
 print("by hand:", (32 * 4 + 2 * 16) / 32, "bits per weight in Q4_1")
-show.table([(kind, f"{weights[kind]:,}", f"{sizes[kind]:,}", f"{8 * sizes[kind] / weights[kind]:.1f}") for kind in weights], ["stored as", "weights", "bytes", "bits per weight"])
+show.table(
+    [(kind, f"{weights[kind]:,}", f"{sizes[kind]:,}", f"{8 * sizes[kind] / weights[kind]:.1f}") for kind in weights],
+    ["stored as", "weights", "bytes", "bits per weight"],
+)
 
 # %% [markdown]
 # Not all of it is four bits. The table of the vocabulary, which this model uses twice (to read tokens, and to score them),
@@ -591,11 +620,6 @@ show.table([(way, *try_loading(name)) for way, name in ways.items()], ["way", "l
 # answers; if not, you see the error that a learner should see, in one line, with what to do next.
 
 # %%
-from huggingface_hub import constants
-
-if not here.machine.hub:
-    constants.HF_HUB_OFFLINE = True  # the hub did not answer before: do not try five times again
-
 show.table([("a model of the hub", *try_loading("HuggingFaceTB/SmolLM2-135M-Instruct"))], ["way", "loaded in", "answer"])
 
 # %% [markdown]
@@ -607,7 +631,14 @@ show.table([("a model of the hub", *try_loading("HuggingFaceTB/SmolLM2-135M-Inst
 
 # %% tags=["nbval-check-output"]
 rows = [
-    (name, entry["source"], f"{entry['parameters'] / 1e6:,.0f} M", f"{entry['parameters'] * 4 / 1e9:.2f} GB", entry["licence"], entry["languages"])
+    (
+        name,
+        entry["source"],
+        f"{entry['parameters'] / 1e6:,.0f} M",
+        f"{entry['parameters'] * 4 / 1e9:.2f} GB",
+        entry["licence"],
+        entry["languages"],
+    )
     for name, entry in models.catalogue().items()
 ]
 show.table(rows, ["id", "where", "parameters", "in float32", "licence", "languages"])

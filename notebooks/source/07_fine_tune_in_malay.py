@@ -33,6 +33,7 @@
 # %%
 # Find the kit, or install it where it is not (on Colab).
 import pathlib, sys
+
 sys.path[:0] = [str(p) for p in [pathlib.Path.cwd(), *pathlib.Path.cwd().parents] if (p / "helpers").is_dir()][:1]
 try:
     from helpers import lesson
@@ -103,7 +104,9 @@ print(right_answer)
 # %%
 found, confidence = fields.parse_answer(right_answer)
 facts = fields.evidence(example["letter"], found)
-show.table([(name, fact and fact["value"], fact and " + ".join(fact["quotes"])) for name, fact in facts.items()], ["field", "value", "read from"])
+show.table(
+    [(name, fact and fact["value"], fact and " + ".join(fact["quotes"])) for name, fact in facts.items()], ["field", "value", "read from"]
+)
 
 # %% [markdown]
 # A quote that the letter does not contain is thrown away. The model *cannot* invent a salary: at worst it mislabels one.
@@ -125,6 +128,7 @@ for row in letters.generate(2, seed=5):
 #
 # A test that shares sentences with the training set measures memory. Two checks, cheap and blunt: does any run of
 # seven words of a test letter occur in a training letter, and does anybody's full name occur in both?
+
 
 # %%
 def word_runs(text, length=7):
@@ -150,7 +154,7 @@ assert not shared and not both
 from helpers import models
 
 model, tokenizer = models.load(here.plan.model, device=here.plan.device)
-examples = task.examples(tokenizer, rows)
+examples = task.examples(tokenizer, rows, here.settings["longest"])
 one = task.examples(tokenizer, [example])[0]
 answer_ids = one.input_ids[one.prompt_length :]
 show.table(
@@ -162,7 +166,7 @@ show.table(
 tokens_in_all = sum(len(e) for e in examples)
 decisions = sum(weight == 1.0 for e in examples for weight in e.weights)
 print(f"{len(examples)} documents, {tokens_in_all:,} tokens; {decisions:,} of them are decisions ({decisions / tokens_in_all:.0%})")
-print(f"the longest has {max(map(len, examples))} tokens")
+print(f"the longest has {max(map(len, examples))} tokens; longer letters were left out, since the longest one sets the peak of memory")
 
 # %% [markdown]
 # ## 5. Before: what the open model makes of it
@@ -333,8 +337,13 @@ for stage, folder in {"tuned here": here.folder / "adapter", "shipped": lesson.S
 from helpers import checkpoint
 
 chosen = max(dev_scores, key=lambda stage: dev_scores[stage].value)
-card_lines = [f"fields right on {len(test_rows)} test letters: {scores['tuned here']['fields']}", f"rules on the same letters: {scores['rules']['fields']}"]
-card = checkpoint.card("Mortgage reader, tuned in notebook 07", settings, result, card_lines, f"{len(examples)} letters")
+card_lines = [
+    f"fields right on {len(test_rows)} test letters: {scores['tuned here']['fields']}",
+    f"rules on the same letters: {scores['rules']['fields']}",
+]
+card = checkpoint.card(
+    "Mortgage reader, tuned in notebook 07", settings, result.tokens, result.seconds, card_lines, f"{len(examples)} letters"
+)
 (here.folder / "adapter" / "README.md").write_text(card, encoding="utf-8")
 kept = {"adapter": chosen, "readings": {row["id"]: found.values() for row, found in zip(test_rows, readings[chosen])}}
 (here.folder / "readings.json").write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")

@@ -34,6 +34,7 @@
 # %%
 # Find the kit, or install it where it is not (on Colab).
 import pathlib, sys
+
 sys.path[:0] = [str(p) for p in [pathlib.Path.cwd(), *pathlib.Path.cwd().parents] if (p / "helpers").is_dir()][:1]
 try:
     from helpers import lesson
@@ -264,7 +265,10 @@ show.table(
 # %%
 answers = ("lulus", "rujuk", "tolak")
 counts = results["served model"]["table"]
-show.table([[f"right: {gold}", *(counts.get((gold, given), 0) for given in answers)] for gold in answers], ["served model", *(f"gave {a}" for a in answers)])
+show.table(
+    [[f"right: {gold}", *(counts.get((gold, given), 0) for given in answers)] for gold in answers],
+    ["served model", *(f"gave {a}" for a in answers)],
+)
 
 # %%
 names = {"always refer": "nothing", "dice": "dice", "rules": "rules", "served model": "served"}
@@ -272,7 +276,9 @@ for stage, result in results.items():
     here.record(names[stage], recommendation=result["recommendation"], wrongful_approvals=result["wrongful_approvals"])
 scores = evaluation.score_readings(measured, served)
 extra = {"agreement": agreement} if same else {}
-board = here.record("served", tokens_per_second=round(served_speed, 1), seconds_per_letter=round(seconds / len(served), 2), **extra, **scores)
+board = here.record(
+    "served", tokens_per_second=round(served_speed, 1), seconds_per_letter=round(seconds / len(served), 2), **extra, **scores
+)
 print(f"fields right, served: {scores['fields']}")
 
 # %% [markdown]

@@ -182,7 +182,8 @@ def write_answer(letter, quotes):
     left = {f.name: list(quotes.get(f.name) or []) for f in SUMS + TIMES}
     for figure in figures(letter):
         field = next((f for f in figure.fields if figure.text in left[f.name]), None)
-        if field is not None and field.kind == "debts":
+        rivals = [f for f in figure.fields if f is not field and figure.text in left[f.name]]
+        if field is not None and (field.kind == "debts" or rivals):
             left[field.name].remove(figure.text)
         lines.append(f"{figure.in_context(letter)}: {field.key if field else OTHER}")
     denial = [q for q in quotes.get("monthly_commitments") or [] if says_none(q)]

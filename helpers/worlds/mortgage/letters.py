@@ -388,7 +388,7 @@ def vary(row, rng):
     low = someone["name"].lower() if row["letter"].islower() else someone["name"]
     for field in FIELDS:
         answer = row["answers"].get(field.name)
-        if answer is None or field.kind == "kind_of_home" and False:
+        if answer is None:
             continue
         for quote in answer["quotes"]:
             at = letter.find(quote)

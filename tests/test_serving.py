@@ -11,7 +11,7 @@ from helpers import models, serving
 from helpers.models.constrained import Slot, grammar
 
 QUESTION = [{"role": "user", "content": "What is the capital of Malaysia?"}]
-WORDS = 12  # tokens of an answer that are compared
+WORDS = 9  # tokens of an answer that are compared
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +20,13 @@ def tuned(tmp_path_factory):
     import torch
     from peft import LoraConfig, get_peft_model
 
-    torch.manual_seed(0)
     model, tokenizer = models.load("smollm2-135m")
     base_answer = models.chat(model, tokenizer, QUESTION, max_new_tokens=WORDS)
+    torch.manual_seed(0)
     model = get_peft_model(model, LoraConfig(r=2, lora_alpha=4, target_modules="all-linear", task_type="CAUSAL_LM")).eval()
     for name, weight in model.named_parameters():
         if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=0.02)
+            torch.nn.init.normal_(weight, std=0.22)  # enough to change the answer
     folder = tmp_path_factory.mktemp("serving") / "adapter"
     model.save_pretrained(folder)
     return model, tokenizer, folder, base_answer

@@ -31,8 +31,8 @@
 #
 # | profile | time | peak memory |
 # |---|---|---|
-# | `smoke` (a test that everything runs) | TIME_SMOKE | as laptop |
-# | `laptop` (two cores, 2 GB) | TIME_LAPTOP | MEM_LAPTOP |
+# | `smoke` (a test that everything runs) | half a minute | as laptop |
+# | `laptop` (two cores, 2 GB) | about a minute | 1.3 GB |
 #
 # The first run on a computer takes longer, because it fetches the model's weights (98 MB) and converts them once.
 

@@ -99,7 +99,6 @@ def test_target_answers_read_back_as_annotated(split):
     assert [problem for row in rows for problem in misread(row)] == []
 
 
-@pytest.mark.xfail(strict=True, reason="write_answer gives both occurrences of the text to the first field")
 def test_one_text_that_answers_two_fields_reads_back():
     rows = [row for split in ("train", "dev") for row in letters.written(split) if shared_quote(row)]
     assert rows

@@ -141,24 +141,18 @@ def _complete(line):
 
 def make_reader(adapter=None, address=None):
     """A reader for the desk: a model behind an address, or the embedded model with an adapter."""
-    from helpers import lesson, models
+    from helpers import lesson, machine, models
     from helpers.agents.backends import InProcess, Remote
     from helpers.agents.reading import ModelReader
 
     if address:
         return ModelReader(Remote(address, os.environ.get("LEPASLATIH_API_KEY")))
+    lesson.quiet()
     import torch
 
-    torch.set_num_threads(machine_cores())
+    torch.set_num_threads(machine.cores())
     adapter = Path(adapter) if adapter else lesson.SHIPPED
     return ModelReader(InProcess(*models.load(adapter=adapter)))
-
-
-def machine_cores():
-    """Cores this process may use."""
-    from helpers import machine
-
-    return machine.cores()
 
 
 def run(source, target, adapter=None, address=None, policy=None, reader=None):

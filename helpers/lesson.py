@@ -70,8 +70,8 @@ class Lesson:
         return (time.perf_counter() - self.started) / 60
 
 
-def start(number, profile="laptop", run_folder=""):
-    """Start a notebook: quiet logs, threads, plan and folder. Returns a `Lesson` and prints one line."""
+def quiet():
+    """Spare the learner what is not for them: library warnings, progress bars of loading, telemetry."""
     machine.frugal_malloc()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -84,6 +84,11 @@ def start(number, profile="laptop", run_folder=""):
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
+
+
+def start(number, profile="laptop", run_folder=""):
+    """Start a notebook: quiet logs, threads, plan and folder. Returns a `Lesson` and prints one line."""
+    quiet()
     profile = os.environ.get("LEPASLATIH_PROFILE") or profile  # how the tests run every notebook in `smoke`
     settings = profile_settings(profile)
     folder = Path(run_folder) if run_folder else Path(os.environ.get("LEPASLATIH_RUN") or _default_folder())

@@ -169,7 +169,8 @@ def read(field, quotes, today=TODAY):
     if field.kind in ("duration", "since"):
         times = find_times(first, today)
         return (times[0].high if field.kind == "duration" else times[0].years) if times else None
-    return _TITLES.sub("", first).strip(_EDGE) or None
+    # a title is no part of a name, but “cikgu tadika” is an occupation
+    return (_TITLES.sub("", first) if field.kind == "person" else first).strip(_EDGE) or None
 
 
 def write_answer(letter, quotes):

@@ -315,7 +315,7 @@ show.table(rows_shown, ["mean probability", "share right", "fields"])
 # %% [markdown]
 # ## 10. Leave it for the next notebook
 #
-# The adapter is a plain PEFT folder: a few megabytes that anybody can load on top of the same open model. We add a model
+# The adapter is a plain PEFT folder: about twenty megabytes, half of that in fp16, that anybody can load on top of the same open model. We add a model
 # card, and keep the readings so that notebook 11 can compare the served model with this one. Which adapter the desk
 # should use is *not* chosen by the test letters, which would spend them; it is chosen by the development letters.
 

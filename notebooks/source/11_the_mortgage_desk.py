@@ -207,7 +207,7 @@ for limit in (40.0, 50.0, 60.0, 70.0):
 # ## 9. All the test letters, served
 #
 # Now the figures that a bank would ask for. First: does the served model read as the one in the notebook did? Weights
-# were rounded to half precision on export and another program multiplies them; a different answer here and there would
+# were rounded to eight bits on export (`quantization="f16"` rounds less and serves more slowly) and another program multiplies them; a different answer here and there would
 # not be a surprise, many would be a mistake in the export.
 
 # %%

@@ -6,9 +6,8 @@ the run's folder; where one is missing, the checkpoint that ships with the kit i
 
 import json
 import os
-import time
 import tomllib
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from helpers import __version__, machine
@@ -45,7 +44,6 @@ class Lesson:
     settings: dict
     machine: object
     plan: object
-    started: float = field(default_factory=time.perf_counter)
 
     def artifact(self, name):
         """The path of an artifact that an earlier notebook left, or of the shipped checkpoint for the adapter.
@@ -64,10 +62,6 @@ class Lesson:
         from helpers.evaluation import scoreboard
 
         return scoreboard.record(self.folder / "scoreboard.json", column, scores, profile=self.profile)
-
-    def minutes(self):
-        """Minutes since the notebook started."""
-        return (time.perf_counter() - self.started) / 60
 
 
 def quiet():
@@ -122,9 +116,7 @@ def _machine(folder):
         found.memory_available = machine.memory()[1]
         return found
     found = machine.look()
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(asdict(found)))
-    partial.replace(path)
+    machine.remember(found, path)
     return found
 
 

@@ -253,9 +253,9 @@ def table(machine, chosen):
     return rows + [(f"plan: {key}", str(getattr(chosen, key)), reason) for key, reason in chosen.reasons.items()]
 
 
-def remember(machine):
+def remember(machine, path=None):
     """Keep what was measured, so that notebooks of one run plan alike. Returns the file."""
-    path = home() / "machine.json"
+    path = Path(path or home() / "machine.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.part")
     partial.write_text(json.dumps(asdict(machine)))

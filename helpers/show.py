@@ -1,7 +1,6 @@
 """Pictures, tables and widgets for notebooks. Takes results, computes none."""
 
 import html
-import math
 
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999"]  # Okabe and Ito: safe for colour-blind readers
 FIELD_COLOURS = {
@@ -178,11 +177,6 @@ def letter(text, fields):
     )
 
 
-def before_after(columns, rows, header="field"):
-    """Scores side by side: `columns` maps a stage to `{row: text}`; a dash where a stage has no such score."""
-    return table([[row, *(column.get(row, "–") for column in columns.values())] for row in rows], [header, *columns])
-
-
 def approval(case, on_decision):
     """A widget in which a person decides on a case: shows the recommendation and its reasons, three buttons and a note.
 
@@ -227,8 +221,3 @@ def trace(steps):
 def _short(value, limit=160):
     text = str(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def percent(value):
-    """A share as text: 0.916 → “91.6%”; a dash for None."""
-    return "–" if value is None or (isinstance(value, float) and math.isnan(value)) else f"{100 * value:.1f}%"

@@ -1,8 +1,5 @@
 """Who answers: a model in this process, or any OpenAI-compatible address. One interface, `fill(messages, slots)`."""
 
-import math
-import time
-
 from helpers.models.constrained import Answer, choose, grammar
 
 
@@ -37,7 +34,6 @@ class Remote:
         """The server's answer as an `Answer`. Servers give no probabilities here, so every line's confidence is 1."""
         from helpers.agents.client import complete
 
-        start = time.perf_counter()
         reply = complete(
             self.address,
             messages,
@@ -46,11 +42,4 @@ class Remote:
             max_tokens=480,
             temperature=0,
         )
-        answer = Answer(reply["text"], [], reply["tokens"])
-        answer.seconds = time.perf_counter() - start
-        return answer
-
-
-def geometric_mean(probabilities):
-    """The geometric mean of probabilities; 0 for none."""
-    return math.exp(sum(math.log(max(p, 1e-9)) for p in probabilities) / len(probabilities)) if probabilities else 0.0
+        return Answer(reply["text"], [], reply["tokens"])

@@ -179,8 +179,7 @@ def finetune(model, tokenizer, examples, folder, settings=None, callbacks=(), ca
     torch.manual_seed(settings.seed)
     if not hasattr(model, "peft_config"):
         model = with_lora(model, settings)
-    if hasattr(model, "enable_input_require_grads"):
-        model.train()
+    model.train()
     work = folder.with_name(folder.name + ".part")
     work.mkdir(parents=True, exist_ok=True)
     on_cpu = next(model.parameters()).device.type == "cpu"

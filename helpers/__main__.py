@@ -7,6 +7,7 @@ test         lint, tests, every notebook in the smoke profile, the spine
 lab          open JupyterLab on the course
 notebooks    make the notebooks from their text twins and run them for their stored outputs
 checkpoints  train the checkpoint that ships with the kit again
+export-tasks write the kit's test sets as task files that lm-eval runs
 mortgage     take letters of your own through the mortgage desk
 letters      look at composed application letters
 pins         write requirements.lock, environment.yml and binder/ anew from pyproject.toml
@@ -25,6 +26,7 @@ def main(arguments=None):
     run = commands.add_parser("run", help="the main job")
     run.add_argument("--profile", default="laptop", choices=("smoke", "laptop", "gpu"))
     run.add_argument("--fresh", action="store_true", help="start anew even if the last run was interrupted")
+    run.add_argument("--only", nargs="+", default=[], metavar="NN", help="run these notebooks instead of the spine")
     test = commands.add_parser("test", help="lint, tests, notebooks, spine")
     test.add_argument("pytest", nargs="*", help="arguments for pytest: run only those tests")
     commands.add_parser("lab", help="open JupyterLab on the course")
@@ -34,6 +36,8 @@ def main(arguments=None):
     notebooks.add_argument("--run", default="", help="take the executed notebooks of this run folder instead of running them again")
     checkpoints = commands.add_parser("checkpoints", help="train the shipped checkpoint again")
     checkpoints.add_argument("--out", default="build/checkpoint")
+    tasks = commands.add_parser("export-tasks", help="the test sets as files for lm-eval")
+    tasks.add_argument("folder")
     mortgage = commands.add_parser("mortgage", help="letters in, decisions out")
     mortgage.add_argument("--in", dest="source", required=True, metavar="letters.jsonl")
     mortgage.add_argument("--out", dest="target", required=True, metavar="decisions.jsonl")
@@ -58,7 +62,7 @@ def main(arguments=None):
     from helpers import commands as room
 
     try:
-        return getattr(room, options.command)(options) or 0
+        return getattr(room, options.command.replace("-", "_"))(options) or 0
     except KeyboardInterrupt:
         print("\nInterrupted. Nothing is lost: the same command goes on where it was.", file=sys.stderr)
         return 130

@@ -22,7 +22,7 @@ def run(options):
     """The main job: the spine with papermill, then the report and the before/after table."""
     from helpers import spine
 
-    return spine.run(options.profile, fresh=options.fresh)
+    return spine.run(options.profile, fresh=options.fresh, numbers=options.only)
 
 
 def test(options):
@@ -84,3 +84,11 @@ def mortgage(options):
     from helpers import batch
 
     return batch.run(Path(options.source), Path(options.target), options.adapter, options.address, options.policy)
+
+
+def export_tasks(options):
+    """Write the kit's test sets as task files for `lm-eval`."""
+    from helpers.evaluation import lm_eval
+
+    for path in lm_eval.export(options.folder):
+        print(path)

@@ -80,6 +80,57 @@ def bars(labels, values, title="", xlabel="", intervals=None, floor=None):
     plt.show()
 
 
+def scoreboard(board, metrics=None, title=""):
+    """A board as small pictures, one a metric: a dot with its interval for each stage, the floor as a dashed line."""
+    import matplotlib.pyplot as plt
+
+    columns = list(board["columns"])
+    found = {m: [(c, board["columns"][c][m]) for c in columns if m in board["columns"][c]] for m in metrics}
+    found = {m: points for m, points in found.items() if points and "low" in points[0][1]}
+    figure, axes = plt.subplots(len(found), 1, figsize=(8, 0.7 + sum(0.5 + 0.36 * len(points) for points in found.values())), squeeze=False)
+    for axis, (metric, points) in zip(axes[:, 0], found.items()):
+        scale = 100 if points[0][1].get("unit", "share") == "share" else 1
+        for place, (_, score) in enumerate(reversed(points)):
+            axis.plot([scale * score["low"], scale * score["high"]], [place, place], color=COLOURS[0])
+            axis.plot(scale * score["value"], place, "o", color=COLOURS[0], markersize=9)
+        if "floor" in points[0][1]:
+            axis.axvline(scale * points[0][1]["floor"], linestyle="--", color="#444")
+        axis.set_yticks(range(len(points)), [name for name, _ in reversed(points)])
+        axis.set_ylim(-0.6, len(points) - 0.4)
+        axis.set_title(f"{metric} ({'%' if scale == 100 else points[0][1]['unit']})", fontsize=13)
+    figure.suptitle(title)
+    plt.show()
+
+
+def reliability(bins, error):
+    """How sure against how often right, with the diagonal of an honest model. `bins`: `[(confidence, right, n)]`; `error`: the ECE."""
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(5, 4.6))
+    axis.plot([0, 1], [0, 1], "--", color="#444")
+    axis.plot([c for c, _, _ in bins], [r for _, r, _ in bins], "o-", markersize=9)
+    for confidence, right, n in bins:
+        axis.annotate(f"n = {n}", (confidence, right), textcoords="offset points", xytext=(6, -14), fontsize=10)
+    axis.set(xlabel="how sure", ylabel="how often right", xlim=(0, 1.03), ylim=(0, 1.03), title=f"calibration error {error:.3f}")
+    plt.show()
+
+
+def funnel(steps, title=""):
+    """How many rows each step of a pipeline kept and dropped. `steps`: `[(name, kept, dropped)]`."""
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(8, 0.5 * len(steps) + 1.1))
+    names = [name for name, _, _ in steps][::-1]
+    kept, dropped = [k for _, k, _ in steps][::-1], [d for _, _, d in steps][::-1]
+    axis.barh(names, kept, color=COLOURS[0], label="kept")
+    axis.barh(names, dropped, left=kept, color=COLOURS[5], label="dropped")
+    for place, (k, d) in enumerate(zip(kept, dropped)):
+        axis.annotate(f"{k:,}" + (f"  −{d:,}" if d else ""), (k + d, place), textcoords="offset points", xytext=(5, -5), fontsize=11)
+    axis.set(title=title, xlabel="rows", xlim=(0, 1.2 * max(k + d for k, d in zip(kept, dropped))))
+    axis.legend(loc="lower right")
+    plt.show()
+
+
 def curve(points, title="", ylabel="loss", smooth=15):
     """A loss curve: every step pale, the running mean on top. `points`: `[(step, loss)]`."""
     import matplotlib.pyplot as plt

@@ -1,8 +1,9 @@
 """The main job: one artifact through the whole house, notebook by notebook, and a report at the end.
 
     python -m helpers run
+    python -m helpers run --only 03 04 05
 
-Executes the spine's notebooks with papermill into `runs/<time>/` and leaves there the executed notebooks, `adapter/` (a
+Executes the spine's notebooks (or the ones asked for) with papermill into `runs/<time>/` and leaves there the executed notebooks, `adapter/` (a
 plain PEFT folder), `scoreboard.json` and a self-contained `report.html`. Interrupted, the same command goes on: finished
 notebooks are not run again, and training resumes at its last checkpoint.
 """
@@ -33,18 +34,28 @@ def _save(folder, state):
     partial.replace(folder / "state.json")
 
 
-def _open_run(profile, fresh):
+def _names(numbers):
+    """The notebooks with these numbers, or the spine. ValueError for a number that does not exist."""
+    if not numbers:
+        return list(SPINE)
+    found = {path.stem.split("_")[0]: path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    if unknown := [number for number in numbers if number not in found]:
+        raise ValueError(f"there is no notebook {', '.join(unknown)}: choose among {', '.join(found)}")
+    return [found[number] for number in numbers]
+
+
+def _open_run(profile, fresh, names):
     """The folder and state of the run to go on with, or of a new one."""
     runs = Path(os.environ.get("LEPASLATIH_RUNS", ROOT / "runs"))
     runs.mkdir(parents=True, exist_ok=True)
     if not fresh:
         for folder in sorted((p for p in runs.iterdir() if p.is_dir()), reverse=True):
             state = _state(folder)
-            if state and state["profile"] == profile and not state.get("finished"):
+            if state and state["profile"] == profile and state["notebooks"] == names and not state.get("finished"):
                 return folder, state
     folder = runs / datetime.now().strftime("%Y-%m-%d-%H%M%S")
     folder.mkdir()
-    state = {"profile": profile, "done": {}, "finished": False, "memory": {"largest_process": 0, "sum": 0}}
+    state = {"profile": profile, "notebooks": names, "done": {}, "finished": False, "memory": {"largest_process": 0, "sum": 0}}
     _save(folder, state)
     return folder, state
 
@@ -73,18 +84,19 @@ class MemoryWatch(threading.Thread):
             time.sleep(0.25)
 
 
-def run(profile="laptop", fresh=False):
-    """Run the spine; prints progress and the before/after table; returns an exit status."""
+def run(profile="laptop", fresh=False, numbers=()):
+    """Run the spine, or the notebooks with these numbers; prints progress and the table; returns an exit status."""
     import papermill
 
-    folder, state = _open_run(profile, fresh)
+    names = _names(numbers)
+    folder, state = _open_run(profile, fresh, names)
     where = os.path.relpath(folder)
     print(f"{'Going on with' if state['done'] else 'Starting'} {where} (profile {profile})", file=sys.stderr)
     watch = MemoryWatch()
     watch.start()
     os.environ.update(TOKENIZERS_PARALLELISM="false", PYTHONPATH=str(ROOT), PYDEVD_DISABLE_FILE_VALIDATION="1")
     os.environ.pop("LEPASLATIH_PROFILE", None)
-    for name in SPINE:
+    for name in names:
         if name in state["done"]:
             print(f"{name}: done before", file=sys.stderr)
             continue
@@ -122,7 +134,8 @@ def run(profile="laptop", fresh=False):
     print(f"\n{scoreboard.as_text(board, summary(board))}\n")
     minutes = sum(state["done"].values()) / 60
     print(f"{minutes:.1f} minutes; largest process {memory['largest_process'] / 1e9:.2f} GB, all together {memory['sum'] / 1e9:.2f} GB.")
-    print(f"Report: {where}/report.html   adapter: {where}/adapter   scoreboard: {where}/scoreboard.json")
+    left = "   ".join(f"{what}: {where}/{name}" for what, name in (("Report", "report.html"), ("adapter", "adapter"), ("scoreboard", "scoreboard.json")) if (folder / name).exists())
+    print(left)
     return 0
 
 
@@ -135,6 +148,12 @@ def summary(board):
         *sorted({m for m in known if m.startswith("field:")}),
         "recommendation",
         "wrongful_approvals",
+        "bits_per_byte",
+        "diagnostics",
+        "retention",
+        "routing",
+        "chrf",
+        "purity",
         "tokens_per_second",
         "minutes",
     ]
@@ -156,14 +175,14 @@ def _report(folder, state):
     from helpers.evaluation import scoreboard
 
     board = scoreboard.load(folder / "scoreboard.json")
-    header, rows = scoreboard.rows(board, summary(board))
+    header, rows = scoreboard.rows(board, summary(board), floors=True)
     table = "".join(
         "<tr>" + "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in line) + "</tr>"
         for tag, line in [("th", header), *(("td", r) for r in rows)]
     )
     parts = []
     exporter = HTMLExporter(template_name="basic")
-    for name in SPINE:
+    for name in state["notebooks"]:
         notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
         notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
         notebook.metadata.pop("widgets", None)

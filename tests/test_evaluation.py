@@ -155,7 +155,7 @@ def test_calibration_of_a_reader_that_knows_what_it_knows(rows):
 
 def test_columns_and_metrics_are_added(tmp_path):
     path = tmp_path / "scoreboard.json"
-    assert scoreboard.load(path) == {"schema": 1, "profile": None, "columns": {}}
+    assert scoreboard.load(path) == {"schema": 2, "profile": None, "tests": scoreboard.test_digests(), "columns": {}}
     scoreboard.record(path, "base", {"fields": evaluation.wilson(8, 10), "minutes": 2.5}, profile="smoke")
     scoreboard.record(path, "tuned", {"fields": evaluation.wilson(10, 10)})
     board = scoreboard.record(path, "base", {"note": "CPU", "minutes": 3})
@@ -164,7 +164,9 @@ def test_columns_and_metrics_are_added(tmp_path):
     assert list(board["columns"]) == ["base", "tuned"]
     assert set(board["columns"]["base"]) == {"fields", "minutes", "note"}
     assert board["columns"]["base"]["minutes"] == {"value": 3}
-    assert board["columns"]["base"]["fields"] == {"value": 0.8, "right": 8, "n": 10, "low": 0.4902, "high": 0.9433, "method": "Wilson"}
+    assert board["columns"]["base"]["fields"] == {
+        "value": 0.8, "unit": "share", "right": 8, "n": 10, "low": 0.4902, "high": 0.9433, "method": "Wilson"
+    }  # fmt: skip
     assert os.listdir(tmp_path) == ["scoreboard.json"]
 
 
@@ -183,7 +185,7 @@ def test_a_failure_while_saving_leaves_the_old_file(tmp_path, monkeypatch, faili
 def test_another_schema_is_refused(tmp_path):
     path = tmp_path / "scoreboard.json"
     path.write_text('{"schema": 99, "columns": {}}')
-    with pytest.raises(ValueError, match="schema 99, this kit reads 1"):
+    with pytest.raises(ValueError, match="schema 99, this kit reads 2"):
         scoreboard.load(path)
     with pytest.raises(ValueError):
         scoreboard.record(path, "base", {"minutes": 1})

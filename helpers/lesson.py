@@ -20,7 +20,7 @@ sys.path[:0] = [str(p) for p in [pathlib.Path.cwd(), *pathlib.Path.cwd().parents
 try:
     from helpers import lesson
 except ModuleNotFoundError:
-    %pip install --quiet "lepaslatih[course,serving]=={__version__}"
+    %pip install --quiet "lepaslatih[course,data,serving]=={__version__}"
     from helpers import lesson"""
 
 SHIPPED = Path(__file__).parent / "checkpoints" / "mortgage"
@@ -130,6 +130,30 @@ EXERCISES = {
     "02.2": (
         lambda a: isinstance(a, (int, float)) and a > 0 and abs(a - 2 * 30 * 3 * 64 * 4) < 1,
         "keys and values, 30 layers, 3 key-value heads of 64 numbers, 4 bytes each",
+    ),
+    "03.1": (
+        lambda a: isinstance(a, (list, tuple)) and ["".join(p) for p in a] == ["da", "ada"],
+        "count the pairs: d+a stands once in ada, twice in dada, once in adat; then count again with da as one piece",
+    ),
+    "03.2": (
+        lambda a: isinstance(a, int) and a == 1000 * 576,
+        "a row of 576 numbers for each piece, and one table serves for reading and for scoring",
+    ),
+    "04.1": (
+        lambda a: isinstance(a, int) and 140 < a <= 160,
+        "print the two ends for n = 100, 110, 120 … and stop at the first whose distance is at most 0.10",
+    ),
+    "04.2": (
+        lambda a: isinstance(a, (int, float)) and abs(a - (10 / 2 + 20 / 3 + 20 / 5) / 50) < 0.001,
+        "add up what a coin may expect from each question, and divide by the number of questions",
+    ),
+    "05.1": (
+        lambda a: isinstance(a, (int, float)) and abs(a - 0.5) < 0.001,
+        "shared runs, divided by all *different* runs of both texts together",
+    ),
+    "05.2": (
+        lambda a: isinstance(a, (int, float)) and abs(a - 108 / 120) < 0.001,
+        "of the 120 pieces that should be found, how many were?",
     ),
     "07.1": (
         lambda a: isinstance(a, int) and a == 16 * (576 + 1536),

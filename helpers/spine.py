@@ -134,7 +134,11 @@ def run(profile="laptop", fresh=False, numbers=()):
     print(f"\n{scoreboard.as_text(board, summary(board))}\n")
     minutes = sum(state["done"].values()) / 60
     print(f"{minutes:.1f} minutes; largest process {memory['largest_process'] / 1e9:.2f} GB, all together {memory['sum'] / 1e9:.2f} GB.")
-    left = "   ".join(f"{what}: {where}/{name}" for what, name in (("Report", "report.html"), ("adapter", "adapter"), ("scoreboard", "scoreboard.json")) if (folder / name).exists())
+    left = "   ".join(
+        f"{what}: {where}/{name}"
+        for what, name in (("Report", "report.html"), ("adapter", "adapter"), ("scoreboard", "scoreboard.json"))
+        if (folder / name).exists()
+    )
     print(left)
     return 0
 

@@ -113,7 +113,9 @@ def test_dice_stay_at_the_floor():
 
 
 def test_routing_takes_the_labels_own_frequency_off(smol):
-    chosen = likelihood.route(*smol, ["I lost my passport", "My internet is slow"], ["police", "telecom", "the"], "Message: {text}\nOffice:")
+    chosen = likelihood.route(
+        *smol, ["I lost my passport", "My internet is slow"], ["police", "telecom", "the"], "Message: {text}\nOffice:"
+    )
     assert len(chosen) == 2 and all(label in ("police", "telecom", "the") and 1 / 3 <= p <= 1 for label, p in chosen)
     assert likelihood.majority_floor(["a", "a", "b"]) == 2 / 3
 

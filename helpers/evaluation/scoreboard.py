@@ -33,7 +33,9 @@ def load(path):
         return {"schema": SCHEMA, "profile": None, "tests": test_digests(), "columns": {}}
     board = json.loads(path.read_text(encoding="utf-8"))
     if board.get("schema") != SCHEMA:
-        raise ValueError(f"{path.name} has schema {board.get('schema')}, this kit reads {SCHEMA}: use the kit that wrote it, or move the file away")
+        raise ValueError(
+            f"{path.name} has schema {board.get('schema')}, this kit reads {SCHEMA}: use the kit that wrote it, or move the file away"
+        )
     return board
 
 
@@ -99,4 +101,6 @@ def compare(paths, metric):
     tests = {json.dumps(board["tests"], sort_keys=True) for board in boards.values()}
     if len(tests) > 1:
         raise ValueError("these runs were measured on different test sets: run the older one again with this version of the kit")
-    return [(run, column, scores[metric]) for run, board in boards.items() for column, scores in board["columns"].items() if metric in scores]
+    return [
+        (run, column, scores[metric]) for run, board in boards.items() for column, scores in board["columns"].items() if metric in scores
+    ]

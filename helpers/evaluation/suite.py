@@ -70,9 +70,7 @@ def retention(model, tokenizer, settings, seed=0):
     """English questions that the open model could answer before: what post-training forgets; floor: dice."""
     from helpers.corpus import builtin
 
-    rows = [
-        {"kind": "choice", "cue": "Answer:", **row} for row in sample(builtin("retention"), settings["suite_retention"], seed=seed)
-    ]
+    rows = [{"kind": "choice", "cue": "Answer:", **row} for row in sample(builtin("retention"), settings["suite_retention"], seed=seed)]
     return likelihood.score_items(model, tokenizer, rows, "retention", key="none", progress="English") if rows else {}
 
 

@@ -193,7 +193,10 @@ def words(text):
         if left.style != "-" and right.style != "-":
             left.after, right.before = right, left
         elif (
-            right.text == "." and (left.has("abbreviation") or len(left.text) == 1) and left.style in "TUlP" and right.index + 1 < len(found)
+            right.text == "."
+            and (left.has("abbreviation") or len(left.text) == 1)
+            and left.style in "TUlP"
+            and right.index + 1 < len(found)
         ):
             further = found[right.index + 1]
             if further.style != "-" and further.start - right.end <= 3 and "\n" not in text[right.end : further.start]:

@@ -5,7 +5,7 @@ and leaves the street alone. Evidence, strongest first: a particle (bin, binti, 
 word of kinship before, a label (“Nama:”, “nama saya”, “bernama”), a name known from `data/names.json`, an
 identity number after, and the same name earlier in the text. Words that open a place (Jalan, Hospital, Masjid)
 or close a company (Sdn Bhd, Enterprise), and people of history, take their names out again
-(`helpers.corpus.name_words`).
+(`helpers.corpus.name_words`); where a name begins and ends is the business of `helpers.corpus.name_grammar`.
 
 A title is not part of the name: “Encik [NAMA]” still reads as a letter.
 """
@@ -15,10 +15,9 @@ import functools
 import re
 from dataclasses import dataclass
 
-from helpers.corpus.name_words import FIXED, PLAIN, affixed, key, lists, words
+from helpers.corpus.name_grammar import Grammar, continues, joins, plain_small
+from helpers.corpus.name_words import FIXED, PLAIN, affixed, key, lists
 
-LONGEST = 9  # words of a name
-_MIDDLE_TITLES = frozenset("haji hj hajah hjh hajjah dato datuk".split())  # as in “Ahmad bin Haji Ismail”
 # One syllable as romanised Chinese names have it, to read on after a known surname.
 _SYLLABLE = re.compile(r"(?:[bcdfghjklmnpqrstwxyz]|[cskptz]h|ng|hs|t[sz]|sz|[ghkq]w)?[iy]?[aeiouy]{1,3}(?:ng?|ck|[kktpmhwr])?$")
 
@@ -56,166 +55,11 @@ def _patterns():
     }
 
 
-def _joins(word, style, trust=False):
-    """Whether an unknown word in capitals may belong to a name whose letters are of this style (`T` or `U`).
-
-    `trust`: a label has said that a name stands here, so “Van” and “Long” are parts of it too.
-    """
-    if word.style != style or style not in "TU" or len(word.low) < 2 or "-" in word.low or not re.search(r"[aeiouy]", word.low):
-        return False
-    trust = trust and style == "T"
-    if word.kinds & FIXED:
-        return trust and "no_person" in word.kinds and not word.has("common", "title", "place")
-    return (trust or "everyday" not in word.kinds) and not affixed(word.low)
-
-
-def _continues(word, style):
-    """Whether a known name part continues a name whose letters are of this style."""
-    if not word.named:
-        return False
-    if style in "TU":
-        return word.style == style or word.style in "TU" and "strong" in word.kinds
-    return word.style == "l" and not word.kinds & PLAIN
-
-
-def _plain_small(word):
-    """Whether a small-letter word that no list knows may be a name after “nama saya”."""
-    return word.style == "l" and len(word.low) > 2 and not word.kinds & FIXED and "everyday" not in word.kinds and not affixed(word.low)
-
-
-class _Finder:
+class _Finder(Grammar):
     def __init__(self, text):
-        self.text, self.words = text, words(text)
+        super().__init__(text)
         self.starts = [word.start for word in self.words]
         self.spans = []  # (first, last, score): indices of words
-
-    # ---- how far a name goes ----
-
-    def line(self, word):
-        start = self.text.rfind("\n", 0, word.start) + 1
-        end = self.text.find("\n", word.end)
-        return self.text[start : end if end >= 0 else len(self.text)]
-
-    def title(self, word):
-        """`(the word after the titles, kind)` of a chain of titles that begins here; kind is weak, kin or title; or `(None, None)`."""
-        at, kind, titles = word, "", lists().titles
-        while at and at.style in "TUl" and (len(at.text) > 1 or at.low in "ky"):
-            chain = [at, at.after, at.after.after if at.after else None]
-            for size in (3, 2, 1):
-                part = chain[:size]
-                found = titles.get(" ".join(w.low for w in part)) if None not in part else None
-                if found:
-                    kind = max(kind, found, key=("", "weak", "kin", "title").index)
-                    at = part[-1].after
-                    break
-            else:
-                break
-        return (at, kind) if kind else (None, None)
-
-    def after_titles(self, word):
-        return self.title(word)[0] or word
-
-    def is_particle(self, word, left):
-        """Whether this word joins `left` with what follows, as bin, a/l and anak do."""
-        if "particle" not in word.kinds:
-            return False
-        right = word.after
-        if word.style == "P" or right is None:
-            return word.style == "P"
-        capitals = left.style in "TU" and right.style in "TU"
-        known = left.named and right.named or "strong" in left.kinds
-        if word.low in ("al", "ap"):
-            return known
-        if word.low == "b":
-            return known and (capitals or right.style == "l" and "strong" in left.kinds and "strong" in right.kinds)
-        if word.low == "ak":
-            return capitals or known and right.style == "l"
-        # anak: “Jugah anak Barieng”, but neither “dua anak Siti” nor “Tabung Anak Yatim”
-        if capitals and known:
-            return True
-        free = not left.kinds & FIXED and not affixed(left.low)
-        if capitals:
-            return free and word.style != "T" and not right.kinds & PLAIN and right.low != "malaysia"
-        small = left.style == "l" and right.style == "l" and left.has("soft", "strong") and right.has("soft", "strong")
-        return small and free and not right.kinds & FIXED
-
-    def after_particle(self, particle):
-        """The first word of the father's name after a particle, over titles; None where there is none."""
-        word = particle.after
-        if word and particle.low == "anak" and word.low in ("lelaki", "perempuan"):
-            word = word.after
-        if word is None:
-            return None
-        name, kind = self.title(word)
-        if name and name.style in "TUl" and (kind == "title" or word.style in "TU"):
-            word = name
-        return word if word.style in "TUl" and not (word.style == "l" and "stop" in word.kinds) else None
-
-    def run(self, first, style, trust=False):
-        """The last word of the name that begins with `first`."""
-        last, count = first, 1
-        while count < LONGEST and (word := last.after) and not word.blocked:
-            if self.is_particle(word, last):
-                if not (name := self.after_particle(word)):
-                    break
-                last, count = name, count + 2
-                continue
-            if word.low in _MIDDLE_TITLES and word.style in (style, "T"):
-                if not word.after or not (_continues(word.after, style) or _joins(word.after, style)):
-                    break
-                word = word.after
-            elif word.initial and style != "l":
-                if word.low == "i" or word.after and word.after.style == "1":
-                    break
-            elif _continues(word, style):
-                if not self.goes_on(word, first, last, style):
-                    break
-            elif _joins(word, style, trust):
-                if style == "U" and not trust and not re.search(r"[a-z]{2}", self.line(word)):
-                    break  # in a line of capitals an unknown word is nobody's name
-            elif not (trust and style == "l" and count < 3 and _plain_small(word)):
-                break
-            last, count = word, count + 1
-        return last
-
-    @staticmethod
-    def goes_on(word, first, last, style):
-        """Whether a known part is a part here too, though it may be an everyday word (“Encik Ahmad Selamat”, “PUAN LIM MEI 2025”)."""
-        chinese = word.has("given", "surname")
-        if style == "T":
-            return "common" not in word.kinds or chinese or "strong" in word.kinds
-        if style == "U":
-            return not word.kinds & PLAIN or chinese and "surname" in first.kinds
-        return "strong" in word.kinds or chinese and last.has("given", "surname") or "soft" in word.kinds and len(word.low) > 2
-
-    def left(self, word, style):
-        """The first word of the name that holds `word`, going left; titles stay outside."""
-        first, count, titles = word, 1, lists().titles
-        while count < LONGEST and (before := first.before) and not before.blocked:
-            further = before.before
-            if before.style == "P" or before.low in ("anak", "b", "ak") and further and self.is_particle(before, further):
-                if not further or further.blocked or not (_continues(further, further.style) or _joins(further, further.style)):
-                    break
-                first, count = further, count + 2
-                continue
-            chinese = before.has("surname", "given")
-            if style == "U" and before.kinds & PLAIN and not chinese or further and f"{further.low} {before.low}" in titles:
-                break
-            if before.low in titles and "strong" not in before.kinds:
-                leads = self.title(before)[0] is first and "surname" not in before.kinds
-                if leads or not (chinese or "soft" in before.kinds):
-                    break
-            known = _continues(before, style) or before.initial and before.low != "i"
-            if not known and not (_joins(before, style) and (not before.opens or self.in_list(before))):
-                break
-            first, count = before, count + 1
-        return first
-
-    def in_list(self, word):
-        """Whether the line holds capitalised words only, as in a list of people."""
-        line = re.split(r"\s[-–(]|[,(:–]", re.sub(r"^\W*\d*[.)]?\s*", "", self.line(word)))[0].split()
-        kinds = lists().kinds
-        return 2 <= len(line) <= 6 and all(w[0].isupper() and not kinds.get(key(w.strip(".,")), frozenset()) & FIXED for w in line)
 
     def add(self, first, last, score):
         found = self.words[first.index : last.index + 1]
@@ -226,8 +70,6 @@ class _Finder:
         if found and not any(word.blocked for word in found):
             self.spans.append((found[0].index, found[-1].index, score))
 
-    # ---- evidence ----
-
     def by_particles(self):
         for word in self.words:
             left = word.before
@@ -237,7 +79,7 @@ class _Finder:
             if not right or right.blocked or word.low == "@" and not (left.named or right.named):
                 continue
             unknown = not (left.kinds or right.kinds) and word.low in ("bin", "@", "alias", "bt", "ibn")
-            if unknown and not (right.style in "TU" and _joins(left, left.style)):
+            if unknown and not (right.style in "TU" and joins(left, left.style)):
                 continue  # “recycle bin area”
             if left.style == "l" and left.kinds & PLAIN and "strong" not in left.kinds:
                 continue
@@ -263,7 +105,7 @@ class _Finder:
         if name.style in "P1":
             return 0
         if "no_person" in name.kinds and "strong" not in name.kinds:
-            if not (name.style == "T" and name.has("given", "surname") and name.after and _continues(name.after, "T")):
+            if not (name.style == "T" and name.has("given", "surname") and name.after and continues(name.after, "T")):
                 return 0
         if name.style == "l":
             if name.kinds & PLAIN or len(name.low) < 2:
@@ -273,7 +115,7 @@ class _Finder:
             if "soft" in name.kinds:
                 return 0.8 if kind != "weak" else 0
             return 0.8 if kind == "title" and "given" in name.kinds and next_given else 0
-        unknown = _joins(name, name.style)
+        unknown = joins(name, name.style)
         if title.style == "T" and unknown and not name.kinds and (title.low == "bah" or "kin" in title.kinds and not title.opens):
             return 0.6
         if kind == "weak" and not ("strong" in name.kinds or (name.named or "nick" in name.kinds) and title.style in "TU"):
@@ -305,7 +147,7 @@ class _Finder:
                     self.labelled(self.after_titles(word), naming, kind == "label")
         for match in patterns["relation"].finditer(self.text):
             word = self.word_at(match.end())
-            if word and not word.blocked and (_joins(word, "T") or word.kinds and not self.misfit(word)):
+            if word and not word.blocked and (joins(word, "T") or word.kinds and not self.misfit(word)):
                 self.add(word, self.run(word, "T"), 0.6)
         for match in patterns["closing"].finditer(self.text):
             if word := self.word_at(match.end()):
@@ -331,12 +173,12 @@ class _Finder:
         if word.blocked or word.style not in "TUl":
             return
         if word.style == "l":
-            if naming and (word.named and not word.kinds & PLAIN or _plain_small(word)):
+            if naming and (word.named and not word.kinds & PLAIN or plain_small(word)):
                 self.add(word, self.run(word, "l", True), 0.7)
             elif "strong" in word.kinds and not naming:
                 self.add(word, self.run(word, "l"), 0.7)
             return
-        if not (word.named or _joins(word, word.style) or word.initial):
+        if not (word.named or joins(word, word.style) or word.initial):
             return
         last = self.run(word, word.style, naming or colon)
         found = self.words[word.index : last.index + 1]
@@ -438,7 +280,7 @@ class _Finder:
         ):
             return 0.55
         if "nick" in first.kinds and len(first.low) > 2:
-            if len(run) == 2 and first.low != "man" and _joins(last, "T"):
+            if len(run) == 2 and first.low != "man" and joins(last, "T"):
                 return 0.55  # “Din Gemok”
             if alone and not first.has("wordy", "common") and (not first.opens or len(first.low) > 3) and self.free(first):
                 return 0.55
@@ -455,7 +297,7 @@ class _Finder:
                 or len(soft) == 1
                 and len(run) >= 2
                 and first.named
-                and all(w.kinds or w.initial or _joins(w, "T") for w in run)
+                and all(w.kinds or w.initial or joins(w, "T") for w in run)
             ):
                 return 0.5
         if soft and len(soft[0].low) > 2 and not first.initial:
@@ -481,7 +323,7 @@ class _Finder:
         for word in self.words:
             if word.index < skip or word.style not in "TU" or word.blocked or word.before and word.before.style in "TUP1":
                 continue
-            if not (_joins(word, word.style) or word.has("soft", "surname", "given")):
+            if not (joins(word, word.style) or word.has("soft", "surname", "given")):
                 continue
             last = self.run(word, word.style, True)
             found, skip = self.words[word.index : last.index + 1], last.index + 1
@@ -492,7 +334,7 @@ class _Finder:
     def by_verbs(self):
         """An unknown capitalised word before what only people do (“Thanusha tersenyum”)."""
         for word in self.words:
-            if word.blocked or len(word.low) < 3 or not word.text[1:].islower() or not _joins(word, "T") or not self.free(word):
+            if word.blocked or len(word.low) < 3 or not word.text[1:].islower() or not joins(word, "T") or not self.free(word):
                 continue
             inside = word.before is not None and word.before.style == "l" and "before_place" not in word.before.kinds
             if (inside or word.before is None) and _patterns()["speaks"].match(self.text, word.end):

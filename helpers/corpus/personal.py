@@ -97,6 +97,14 @@ def engine():
         def _doc_to_nlp_artifact(self, doc, language):
             return NlpArtifacts([], doc, [token.idx for token in doc], [token.lower_ for token in doc], self, language, [])
 
+    class LiftDoubtful(LemmaContextAwareEnhancer):
+        """Presidio's words of context, spent on doubtful finds only: the sure ones need no lift."""
+
+        def enhance_using_context(self, text, raw_results, nlp_artifacts, recognizers, context=None):
+            doubtful = [result for result in raw_results if result.score < THRESHOLD]
+            lifted = super().enhance_using_context(text, doubtful, nlp_artifacts, recognizers, context) if doubtful else []
+            return [result for result in raw_results if result.score >= THRESHOLD] + lifted
+
     class Reader(EntityRecognizer):
         """One of our readers in Presidio's dress."""
 
@@ -116,7 +124,7 @@ def engine():
 
     words = MalayWords(supported_languages=["ms"], generic_tokenizer="blank", auto_download=False)
     registry = RecognizerRegistry([Reader(kind, read) for kind, read in _readers().items()], supported_languages=["ms"])
-    lift = LemmaContextAwareEnhancer(
+    lift = LiftDoubtful(
         context_similarity_factor=0.35,
         min_score_with_context_similarity=0.55,
         context_prefix_count=5,

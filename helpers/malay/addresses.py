@@ -311,9 +311,7 @@ def _enough(kinds, labelled, boxed, text_of):
         return bool(place or kinds & {"postcode"})
     if "postcode" in kinds and (place or "unit" in kinds):
         return True
-    door = re.search(
-        r"\b(?:no|nombor|lot|unit|pt|rumah|plot|suite|pintu)\b\W{0,3}\w*\d|^#?[A-Z]?-?\d|\d-\d|\b[A-Z]-\d", text_of, re.I
-    )
+    door = re.search(r"\b(?:no|nombor|lot|unit|pt|rumah|plot|suite|pintu)\b\W{0,3}\w*\d|^#?[A-Z]?-?\d|\d-\d|\b[A-Z]-\d", text_of, re.I)
     if "unit" in kinds and "street" in kinds and door:
         return True
     if "unit" in kinds and place and door:

@@ -146,7 +146,11 @@ def find_mykads(text, today=None):
     for match in _OLD_IC.finditer(text):
         label, before = label_before(text, match.start(), 34), text[max(0, match.start() - 34) : match.start()]
         lettered = match.group()[0].isalpha()
-        if label == "mykad" and (lettered or re.search(r"\blama\b|\bold\b", before, re.I)) and len(_digits(match.group())) >= (6 if lettered else 7):
+        if (
+            label == "mykad"
+            and (lettered or re.search(r"\blama\b|\bold\b", before, re.I))
+            and len(_digits(match.group())) >= (6 if lettered else 7)
+        ):
             form = "old"
         elif label == "service" and re.search(r"(?:no\.?|nombor|nom\.?|bernombor)\s*(?:\w+\s*){1,3}[:\s]*$", before, re.I):
             form = "police" if re.search("polis", before, re.I) else "army"

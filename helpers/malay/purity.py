@@ -106,7 +106,8 @@ def contrasts():
 
 @lru_cache(1)
 def _index():
-    """(words, exact, phrases, patterns): entries by lower-case word, by word with its capitals, by first word, by regular expression."""
+    """(words, exact, phrases, patterns): entries by lower-case word, by word with its capitals, by first word and the beginning of
+    the second, by regular expression."""
     words, exact, phrases, patterns = {}, {}, {}, []
     for number, row in enumerate(contrasts()):
         for side, other in (("ms", "id"), ("id", "ms")):
@@ -121,13 +122,15 @@ def _index():
                 if len(parts) > 1:
                     if not entry.weight and row["weight"]:
                         continue  # a counterpart only: it must not hide the words in it
-                    phrases.setdefault(parts[0].lower(), []).append(([part.lower() for part in parts], key if cased else None, entry))
+                    low = [part.lower() for part in parts]
+                    phrases.setdefault(low[0], {}).setdefault(low[1][:2], []).append((low, key if cased else None, entry))
                 elif not word.startswith("-"):
                     (exact if cased else words).setdefault(key, []).append(entry)
             if pattern := row.get("patterns", {}).get(side):
                 patterns.append((re.compile(pattern), _Entry(number, side, row["weight"], row["kind"], tuple(row[other]), {})))
-    for candidates in phrases.values():
-        candidates.sort(key=lambda candidate: -len(candidate[0]))
+    for starts in phrases.values():
+        for candidates in starts.values():
+            candidates.sort(key=lambda candidate: -len(candidate[0]))
     return words, exact, phrases, patterns
 
 
@@ -221,7 +224,9 @@ def _matches(text):
     position = 0
     while position < len(tokens):
         found, width = None, 1
-        for parts, cased, entry in phrases.get(tokens[position], ()):
+        starts = phrases.get(tokens[position])
+        follows = tokens[position + 1][:2] if starts and position + 1 < len(tokens) else None
+        for parts, cased, entry in starts.get(follows, ()) if follows else ():
             if found and len(parts) < width:
                 break  # longest first: what follows is shorter
             heard = tokens[position : position + len(parts)]

@@ -108,10 +108,15 @@ def reliability(bins, error):
 
     figure, axis = plt.subplots(figsize=(5, 4.6))
     axis.plot([0, 1], [0, 1], "--", color="#444")
-    axis.plot([c for c, _, _ in bins], [r for _, r, _ in bins], "o-", markersize=9)
-    for confidence, right, n in bins:
-        axis.annotate(f"n = {n}", (confidence, right), textcoords="offset points", xytext=(6, -14), fontsize=10)
-    axis.set(xlabel="how sure", ylabel="how often right", xlim=(0, 1.03), ylim=(0, 1.03), title=f"calibration error {error:.3f}")
+    axis.plot([c for c, _, _ in bins], [r for _, r, _ in bins], "o-", markersize=9, clip_on=False)
+    least, most = min(n for _, _, n in bins), max(n for _, _, n in bins)  # a label at each point would lie on its neighbours
+    axis.set(
+        xlabel=f"how sure ({least if least == most else f'{least}–{most}'} answers a point)",
+        ylabel="how often right",
+        xlim=(0, 1.03),
+        ylim=(0, 1.03),
+        title=f"calibration error {error:.3f}",
+    )
     plt.show()
 
 
@@ -127,7 +132,7 @@ def funnel(steps, title=""):
     for place, (k, d) in enumerate(zip(kept, dropped)):
         axis.annotate(f"{k:,}" + (f"  −{d:,}" if d else ""), (k + d, place), textcoords="offset points", xytext=(5, -5), fontsize=11)
     axis.set(title=title, xlabel="rows", xlim=(0, 1.2 * max(k + d for k, d in zip(kept, dropped))))
-    axis.legend(loc="lower right")
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)  # beside the title, clear of the bars
     plt.show()
 
 

@@ -10,7 +10,7 @@ import re
 from helpers.corpus.name_words import FIXED, PLAIN, affixed, key, lists, words
 
 LONGEST = 9  # words of a name
-_MIDDLE_TITLES = frozenset("haji hj hajah hjh hajjah dato datuk".split())
+_MIDDLE_TITLES = frozenset({"haji", "hj", "hajah", "hjh", "hajjah", "dato", "datuk"})
 
 
 def joins(word, style, trust=False):

@@ -263,11 +263,9 @@ class _Blocks:
     def forward(self, head):
         """Blocks the capitalised words after the head of a place: Jalan, Hospital, Masjid …"""
         small = head.style == "l"
-        if head.before and head.before.low in ("ketua", "tuan", "orang", "isi", "tok", "pak", "mak", "abang"):
-            if head.low in ("kampung", "rumah", "kg", "laut", "tanah", "kedai", "bank"):
-                return  # “Ketua Kampung Gundik”
-        if small and "loose_head" in head.kinds:
-            return
+        led = head.before is not None and head.before.low in ("ketua", "tuan", "orang", "isi", "tok", "pak", "mak", "abang")
+        if led and head.low in ("kampung", "rumah", "kg", "laut", "tanah", "kedai", "bank") or small and "loose_head" in head.kinds:
+            return  # “Ketua Kampung Gundik”, “kelas Azman”
         at, count = head, 0
         while count < 7 and (word := self.beside(at, 1)):
             if word.text == "(" and not count and re.match(r"\([CTM]\)", self.text[word.start :]):  # SJK(C)

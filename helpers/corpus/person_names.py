@@ -104,9 +104,9 @@ class _Finder(Grammar):
         next_given = name.after is not None and "given" in name.after.kinds
         if name.style in "P1":
             return 0
-        if "no_person" in name.kinds and "strong" not in name.kinds:
-            if not (name.style == "T" and name.has("given", "surname") and name.after and continues(name.after, "T")):
-                return 0
+        chinese = name.style == "T" and name.has("given", "surname") and name.after is not None and continues(name.after, "T")
+        if "no_person" in name.kinds and "strong" not in name.kinds and not chinese:
+            return 0
         if name.style == "l":
             if name.kinds & PLAIN or len(name.low) < 2:
                 return 0
@@ -197,9 +197,10 @@ class _Finder(Grammar):
         found = self.words[word.index : last.index + 1]
         if word.style == "l" and last is word and word.has("strong", "nick"):
             self.add(word, word, 0.6)
-        elif word.style in "TU" and not any(self.misfit(w) for w in found):
-            if any(w.named for w in found) or 2 <= len(found) <= 5 or "nick" in word.kinds:
-                self.add(word, last, 0.75)
+        elif (
+            word.style in "TU" and not any(self.misfit(w) for w in found) and (len(found) in range(2, 6) or word.named or word.has("nick"))
+        ):
+            self.add(word, last, 0.75)
 
     @staticmethod
     def acronyms(found):
@@ -272,12 +273,11 @@ class _Finder(Grammar):
     def judge_soft(self, run, last):
         """Runs in Title letters without a strong part: initials, nicknames, names that are words too."""
         first, alone = run[0], len(run) == 1
-        if first.initial and len(run) > 1 and self.text[first.end] == "." and len(run[-1].low) > 4 and not first.opens:
-            if first.before is None or first.before.style == "l":
-                return 0.6  # “K. Thiagarajan”
-        if any("soft" in w.kinds and not w.has("common", "wordy", "everyday") and len(w.low) > 2 for w in run) and (
-            not alone or self.free(first)
-        ):
+        inside = not first.opens and (first.before is None or first.before.style == "l")
+        if inside and first.initial and len(run) > 1 and self.text[first.end] == "." and len(run[-1].low) > 4:
+            return 0.6  # “K. Thiagarajan”
+        rare = any("soft" in w.kinds and not w.has("common", "wordy", "everyday") and len(w.low) > 2 for w in run)
+        if rare and (not alone or self.free(first)):
             return 0.55
         if "nick" in first.kinds and len(first.low) > 2:
             if len(run) == 2 and first.low != "man" and joins(last, "T"):
@@ -291,15 +291,9 @@ class _Finder(Grammar):
         """Scores that a word of context must lift."""
         first = run[0]
         soft = [w for w in run if "soft" in w.kinds and "common" not in w.kinds and not (first.opens and w.has("everyday", "wordy"))]
-        if first.style == "T" and not first.opens and not (first.before and "before_place" in first.before.kinds):
-            if (
-                len(soft) >= 2
-                or len(soft) == 1
-                and len(run) >= 2
-                and first.named
-                and all(w.kinds or w.initial or joins(w, "T") for w in run)
-            ):
-                return 0.5
+        inside = first.style == "T" and not first.opens and not (first.before and "before_place" in first.before.kinds)
+        if inside and len(run) >= 2 and soft and (len(soft) >= 2 or first.named and all(w.kinds or joins(w, "T") for w in run)):
+            return 0.5
         if soft and len(soft[0].low) > 2 and not first.initial:
             return 0.3
         surname = len(run) == 1 and "surname" in first.kinds and first.style == "T" and len(first.low) > 1 and not first.kinds & PLAIN
@@ -309,13 +303,13 @@ class _Finder(Grammar):
     def free(word):
         """Whether a single capitalised word stands for itself: no number or unknown capitalised word beside it."""
         before, after = word.before, word.after
-        if (
-            before
-            and not before.opens
-            and (before.style == "1" or before.style in "TU" and not before.named and "nick" not in before.kinds)
-        ):
+
+        def unknown(other):
+            return other.style in "TU" and not other.named and "nick" not in other.kinds
+
+        if before and not before.opens and (before.style == "1" or unknown(before)):
             return False
-        return not (after and after.style in "TU" and not after.named and "nick" not in after.kinds)
+        return not (after and unknown(after))
 
     def by_what_follows(self):
         """Two to six unknown capitalised words before an identity number, an age or an office are a name."""
@@ -327,9 +321,9 @@ class _Finder(Grammar):
                 continue
             last = self.run(word, word.style, True)
             found, skip = self.words[word.index : last.index + 1], last.index + 1
-            if 2 <= len(found) <= 6 and not any(self.misfit(w) for w in found) and not self.acronyms(found):
-                if patterns["number"].match(self.text, last.end) or patterns["office"].match(self.text, last.end):
-                    self.add(word, last, 0.65)
+            follows = patterns["number"].match(self.text, last.end) or patterns["office"].match(self.text, last.end)
+            if follows and 2 <= len(found) <= 6 and not any(self.misfit(w) for w in found) and not self.acronyms(found):
+                self.add(word, last, 0.65)
 
     def by_verbs(self):
         """An unknown capitalised word before what only people do (“Thanusha tersenyum”)."""

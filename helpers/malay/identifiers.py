@@ -319,13 +319,16 @@ _PLATE = re.compile(
     r"(?<![\w/-])(?:(?:[ABCDFJKMNPRTVWLZ][A-HJ-NP-Z]{0,2}|Q[A-HJ-NP-Z]{1,2}|S[A-HJ-NP-Z]{1,2}|H[A-HJ-NP-Z]{1,2}|KV) ?[1-9]\d{0,3}(?: ?[A-HJ-NP-Y])?"
     r"|(?:Putrajaya|PUTRAJAYA|Malaysia|MALAYSIA|Patriot|PATRIOT|Perdana|PERDANA) [1-9]\d{0,3})(?![\w/-]|[.,]\d)"
 )
-_NO_PLATE = frozenset(
-    "RM BSN RHB UOB MBB HLB PBB EPF KFH BNM ASN MS PA PT PO DO SPM STPM SRP PMR UPSR SST GST KTM JPJ JPN SSM TNB LRT MRT KWSP ASB ASN CTOS DUN KL KM JB PJ FWD WC AM PM SK SMK SJK"
-    " NO TEL FAX BIL LOT BLK SS USJ PJU PJS SD BU TTDI DSR PLC PCB CPU MPV SUV KP KKM JKR MPS DBP PDRM TV WP RTM DVD CD USB PC LED MCO PKP PKPB RMK"
-    " RTM TM SUK PTD PBT PDF SIRIM MCMC ATM DAP PAS UMNO MCA MIC PKR FB KPI DNA PVC LPG BBM SMS VIP AC DC BP WHO FAO BR SBR MUET CEFR MBA MA BA BSC PHD"
-    " KVMR KV TVET TS TNG RFID PTPTN DSKP PPD JPA SPA SPP TPM MP JKK JKKK PIBG AJK PBSM MDEC MARA UTM UPM UKM UM USM UTHM UMT UNISEL"
-    .split()
-)  # fmt: skip
+_NO_PLATE = {  # abbreviations that stand before numbers
+    "AC", "AJK", "AM", "ASB", "ASN", "ATM", "BA", "BBM", "BIL", "BLK", "BNM", "BP", "BR", "BSC", "BSN", "BU", "CD", "CEFR", "CPU", "CTOS",
+    "DAP", "DBP", "DC", "DNA", "DO", "DSKP", "DSR", "DUN", "DVD", "EPF", "FAO", "FAX", "FB", "FWD", "GST", "HLB", "JB", "JKK", "JKKK",
+    "JKR", "JPA", "JPJ", "JPN", "KFH", "KKM", "KL", "KM", "KP", "KPI", "KTM", "KV", "KVMR", "KWSP", "LED", "LOT", "LPG", "LRT", "MA",
+    "MARA", "MBA", "MBB", "MCA", "MCMC", "MCO", "MDEC", "MIC", "MP", "MPS", "MPV", "MRT", "MS", "MUET", "NO", "PA", "PAS", "PBB", "PBSM",
+    "PBT", "PC", "PCB", "PDF", "PDRM", "PHD", "PIBG", "PJ", "PJS", "PJU", "PKP", "PKPB", "PKR", "PLATE", "PLC", "PM", "PMR", "PO", "PPD",
+    "PT", "PTD", "PTPTN", "PVC", "RFID", "RHB", "RM", "RMK", "RTM", "SBR", "SD", "SIRIM", "SJK", "SK", "SMK", "SMS", "SPA", "SPM", "SPP",
+    "SRP", "SS", "SSM", "SST", "STPM", "SUK", "SUV", "TEL", "TM", "TNB", "TNG", "TPM", "TS", "TTDI", "TV", "TVET", "UKM", "UM", "UMNO",
+    "UMT", "UNISEL", "UOB", "UPM", "UPSR", "USB", "USJ", "USM", "UTHM", "UTM", "VIP", "WC", "WHO", "WP",
+}  # fmt: skip
 
 
 def find_passports(text, uncertain=False):

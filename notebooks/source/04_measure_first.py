@@ -23,7 +23,7 @@
 # - ask what a coin would get, so that we never praise a coin;
 # - measure how well a model predicts Malay, in bits per byte, from the probabilities of single tokens;
 # - test grammar with pairs of sentences that differ in one spot;
-# - score multiple choice in two ways, and watch one model get five different marks for one test;
+# - score multiple choice in two ways, and watch the mark of one model change with the small print;
 # - score what a model writes: chrF++ against a reference, and how Malaysian it is;
 # - ask whether a model knows when it does not know;
 # - write the first column of the scoreboard.
@@ -138,12 +138,13 @@ print("10 letters of 9 facts each: ", evaluation.bootstrap(groups))
 # ## 2. What would a coin get?
 #
 # The second question to ask of any score is: *what does one get for nothing?* A test with four options gives 25%
-# to somebody who cannot read. The kit comes with a diagnostic test of Malay; let us see what it looks like, and let a
-# coin take it.
+# to somebody who cannot read. The kit comes with a diagnostic test of Malay. It has two kinds of items: pairs of
+# sentences of which one is wrong, and questions with options. Let us see some, and let a coin take the test.
 
 # %%
 items = corpus.builtin("diagnostics")
 phenomena = list(dict.fromkeys(row["phenomenon"] for row in items))
+# One example of each phenomenon, a pair and a question in turn.
 examples = [next(r for r in items if r["phenomenon"] == p and r["kind"] == kind) for p, kind in zip(phenomena, ("pair", "choice") * 5)]
 show.table(
     [(r["phenomenon"], r.get("good") or r["question"], r.get("bad") or " / ".join(r["options"])) for r in examples],
@@ -159,7 +160,7 @@ def coin(row, rng):
 
 marks = [[coin(row, random.Random(f"{seed}{row['id']}")) for row in items] for seed in range(300)]
 floor = evaluation.likelihood.chance(items)
-plt.hist([100 * sum(m) / len(m) for m in marks], bins=20, color=show.COLOURS[6])
+plt.hist([100 * sum(m) / len(m) for m in marks], bins=range(29, 48), color=show.COLOURS[6])
 plt.axvline(100 * floor, linestyle="--", color="#444")
 plt.title(f"300 coins take the test of {len(items)} items")
 plt.xlabel(f"score in % (dashed: the floor, {100 * floor:.1f})")
@@ -167,8 +168,8 @@ plt.show()
 
 # %% [markdown]
 # A model has learnt something about Malay when its whole interval lies above the dashed line, and not before. For
-# the public benchmark MalayMMLU, whose questions have two to five options, the floor is 38.02%; people who did not
-# know that have been pleased with a score of 40.
+# the public benchmark MalayMMLU, whose 24,213 questions have two to five options, the floor is 38.02%. A score of
+# 40 sounds like something there, and is next to nothing.
 #
 # A coin is the simplest reader that knows nothing. Lazy readers can do better than coins where a test is careless:
 # by always taking the first option, or the longest. A good test gives them nothing. Let us check ours.
@@ -189,7 +190,7 @@ print(f"{'dice':20} {100 * evaluation.likelihood.chance(choices):.1f}%")
 #
 # The most sensitive score needs no questions at all. Give the model a text and ask at every token: *how probable did you
 # think this one was?* A token of probability 1/2 costs one bit to write down, 1/4 costs two bits, 1/1024 costs ten. A
-# model that knows the language needs few bits. First the toy: a model with three tokens and made-up probabilities.
+# model that knows the language needs few bits. First the toy: a text of three tokens with made-up probabilities.
 
 # %% tags=["nbval-check-output"]
 toy = [("Selamat", 0.02), (" pagi", 0.40), (".", 0.50)]
@@ -224,7 +225,8 @@ for text in ["The clinic opens at eight in the morning.", "Klinik itu dibuka pad
 # extends the tokenizer with Malay pieces: fewer tokens, each harder to guess, so that bits per token go up
 # although nothing got worse. Bytes stay what they are. Bits per byte compare any two models on the same text.
 #
-# And the floor? A reader that only knows how often each byte occurs in Malay; and, as a peer from another
+# And the floor? (Lower is better here, so this is a floor to get *under*.) A reader that only knows how often each byte
+# occurs in Malay; and, as a peer from another
 # field, a compressor. Compressors are predictors too: what they predict well they write down in few bits.
 
 # %%
@@ -236,6 +238,9 @@ prose = suite.sample(corpus.builtin("prose", "test"), here.settings["suite_prose
 texts = [row["text"] for row in prose]
 known = [row["text"] for row in corpus.builtin("prose", "train")]
 print("domains held out for measuring:", sorted({row["domain"] for row in prose}))
+
+# %%
+# What the compressor needs for the new texts: both together, less what it needs for the known ones alone.
 xz = 8 * (len(lzma.compress("".join(known + texts).encode())) - len(lzma.compress("".join(known).encode())))
 floor = evaluation.likelihood.byte_floor(known, texts)
 base_bits = evaluation.bits_per_byte(model, tokenizer, texts, floor=floor, progress="prose")
@@ -247,14 +252,15 @@ rows = [
 show.bars([name for name, _ in rows], [value for _, value in rows], title="Malay prose", xlabel="bits per byte (lower is better)")
 
 # %% [markdown]
-# All three are measured on passages from domains that no training text of this course comes from. The
+# All three are measured on passages from two domains that the training prose does not touch. The
 # interval of the model's score, over passages, stands on the scoreboard below. Keep the number in mind: adaptation to
 # Malay prose, in notebook 07, is nothing but pushing it down.
 #
 # ## 4. Grammar in pairs
 #
 # Bits per byte mix everything: spelling, topic, names. To ask about *one* thing, say prefixes, take two sentences that
-# differ only there. Whoever knows the language finds the good one more probable. English has such a test in BLiMP
+# differ only there. Whoever knows the language finds the good one more probable, and so needs fewer bits for it. English has
+# such a test in BLiMP
 # (Warstadt and others 2020); ours works the same way. One pair, by hand:
 
 # %%
@@ -301,7 +307,7 @@ protocols = {
     "first token, as MalayMMLU": public.score_malaymmlu(model, tokenizer, dressed)["malaymmlu"],
     "… the model renamed “llama”": public.score_malaymmlu(model, tokenizer, dressed, style="llama")["malaymmlu"],
     "… without the chat template": public.score_malaymmlu(model, tokenizer, dressed, style="plain")["malaymmlu"],
-    "… letters with a space before": public.score_malaymmlu(model, tokenizer, dressed, style="plain", letters=spaced)["malaymmlu"],
+    "… the same, “ A” for “A”": public.score_malaymmlu(model, tokenizer, dressed, style="plain", letters=spaced)["malaymmlu"],
 }
 show.bars(
     list(protocols), [100 * s.value for s in protocols.values()], f"one model, {len(asked)} questions", "right in %",
@@ -309,7 +315,9 @@ show.bars(
 )  # fmt: skip
 
 # %% [markdown]
-# Nothing about the model changed between these bars. “Renamed llama” is no joke: the official program moves the word
+# Nothing about the model changed between these bars, and the questions are the same: where two bars differ, the protocol did it.
+# (The intervals say something else: how far *other* questions of this kind could move each bar.) “Renamed llama” is no joke:
+# the official program moves the word
 # *Jawapan:* to another place in the prompt when the letters “llama” occur in the model's **name**. A letter with a space
 # before it is another token than the bare letter, and which one the model would write depends on the prompt. When
 # two papers disagree about a model, look for such details first. A number without its protocol is not a number.
@@ -340,7 +348,8 @@ except (OSError, ValueError) as reason:
 #
 # A translation can be right in many wordings. **chrF** counts how many short runs of *characters* a text shares with a
 # reference, which suits a language that builds words from prefixes and suffixes: *membeli* and *dibeli* share
-# most of theirs. By hand, for runs of three characters:
+# the runs of *beli*. **Precision** is the share of the written runs that the reference has too, **recall** the share of the
+# reference's runs that were written. By hand, for runs of three characters:
 
 
 # %% tags=["nbval-check-output"]
@@ -359,11 +368,12 @@ for written in ["Kereta itu dibeli ayah.", "Ayah membeli kereta itu.", "Mobil it
 # %% [markdown]
 # The last column is the real chrF++ (Popović 2017): runs of one to six characters and of one or two words, recall counting twice; it
 # is sacrebleu's, so that our numbers can be compared with anybody's. Note the second line: a
-# correct sentence in another order loses points. And the third: one Indonesian word, *mobil*, hardly costs anything. For
-# that we need another score.
+# correct sentence in another order loses points. And the third: with the Indonesian word *mobil* it scores
+# higher than the first, which is good Malay. For that we need another score.
 #
 # **Purity** asks how Malaysian a text is, against Indonesian. It looks for words on which the two languages differ
-# and weighs them; 1 is Malaysian, 0 Indonesian, and 0.5 means that nothing was found.
+# and weighs them; 1 is Malaysian, 0 Indonesian. Where no such word is found, a language detector has the only say, and
+# the score stays near 0.5.
 
 # %%
 from helpers.malay.purity import purity
@@ -377,8 +387,9 @@ for written in [
     print(f"{found.score:.2f}  {written}  ← {', '.join(word.text for word in found.words) or 'no telling word'}")
 
 # %% [markdown]
-# No public benchmark asks this, although it is what a Malaysian reader notices first. Now let the model write. It is asked
-# to translate, in Malay; its floor for chrF++ is to hand back the English sentence untouched.
+# We know of no public benchmark that asks this, although a Malaysian reader notices it at once. Now let the model write. It is asked
+# to translate, in Malay; its floor for chrF++ is to hand back the English sentence untouched. (What it writes is cut
+# off after a set number of tokens, a small one in the smoke profile.)
 
 # %%
 pairs = corpus.builtin("parallel")[: 2 if here.profile == "smoke" else 4]
@@ -392,18 +403,20 @@ for row in pairs:
 #
 # An officer can work with a model that is right three times out of four, if it *says* which quarter is doubtful. To check
 # that, sort the answers by how sure the model was, cut them into groups, and compare: of the answers of which
-# it was 60% sure, were about 60% right? The mean distance is the **expected calibration error**.
+# it was 60% sure, were about 60% right? The mean distance is the **expected calibration error**. The model is as sure of an option as its
+# probability per character (the mark of section 5), made to sum to one over the options.
 
 
 # %%
 def shares_of_options(row):
-    """The probabilities that the model gives to the options of an item; they sum to one."""
-    asked, _ = evaluation.likelihood.requests(row)
-    values = evaluation.log_likelihoods(model, tokenizer, asked)
-    weights = [math.exp(v.log_probability / len(option)) for v, (_, option) in zip(values, asked)]
+    """How the model divides its belief among the options: probability per character, made to sum to one."""
+    requests, _ = evaluation.likelihood.requests(row)
+    values = evaluation.log_likelihoods(model, tokenizer, requests)
+    weights = [math.exp(v.log_probability / len(option)) for v, option in zip(values, row["options"])]
     return [weight / sum(weights) for weight in weights]
 
 
+# %%
 points = []
 for row in asked:
     shares = shares_of_options(row)
@@ -412,7 +425,8 @@ bins, error = evaluation.calibration_bins(points)
 show.reliability(bins, error)
 
 # %% [markdown]
-# Points below the dashed line mean: surer than right. Notebook 07 makes the same picture for the tuned reader of
+# Points below the dashed line mean: surer than right; above it: right more often than sure. With few answers a point, most of the
+# distance is luck (section 1). Notebook 07 makes the same picture for the tuned reader of
 # letters, and notebook 11 uses it to decide which cases go to a person.
 #
 # ## 8. What must not be lost
@@ -438,8 +452,9 @@ print(message["message"], "→", message["agency"])
 # %% [markdown]
 # ## 9. The first column
 #
-# Everything above, on everything that the kit ships, for the model as we found it. `suite.measure` calls the functions that
-# you have just seen; every number carries how many things were asked, its interval and its floor.
+# Everything above, on samples of the kit's own test sets (the profile says how large), for the model as we found it.
+# `suite.measure` calls the functions that
+# you have just seen; every score carries how many things were asked, its interval and its floor.
 
 # %%
 from helpers.evaluation import scoreboard
@@ -447,12 +462,13 @@ from helpers.evaluation import scoreboard
 base_scores = suite.measure(model, tokenizer, here.settings)
 board = here.record("base", **base_scores)
 main = [name for name in base_scores if ":" not in name]
-header, lines = scoreboard.rows({"columns": {"base": base_scores and board["columns"]["base"]}}, main, floors=True)
+header, lines = scoreboard.rows({"columns": {"base": board["columns"]["base"]}}, main, floors=True)
 show.table(lines, header)
 
 # %% [markdown]
 # How to read it: *bits per byte* is better when lower, everything else when higher. Compare each score with its floor, not
-# with 100. The test of Malay, phenomenon by phenomenon, with the floor dashed:
+# with 100. The test of Malay, phenomenon by phenomenon, with the floor of the whole test dashed
+# (a phenomenon's own floor is 50% where it has pairs only, and 25% where it has questions only):
 
 # %%
 by_phenomenon = {name.split(":")[1]: score for name, score in base_scores.items() if name.startswith("diagnostics:")}
@@ -464,19 +480,22 @@ above = [name for name, score in by_phenomenon.items() if score.low > score.floo
 print("whole interval above its own floor:", ", ".join(above) or "none")
 
 # %% [markdown]
-# A caution about that last line: we looked at ten intervals. Each is wrong once in twenty times, so even ten coins show one
-# “significant” phenomenon in four tests out of ten. Look for what returns in every run and every profile.
+# A caution about that last line: we looked at ten intervals. Each is wrong once in twenty times, upwards in half of
+# these; so ten coins show at least one phenomenon “above its floor” in about one test of five (1 − 0.975¹⁰ = 0.22). Look for what
+# returns when other questions are asked.
 #
 # The board is a JSON file in this run's folder, in a documented form (`helpers/evaluation/scoreboard.schema.json`). It remembers
-# fingerprints of the test sets, and refuses to compare runs that were asked different questions.
+# fingerprints of the test sets, and refuses to compare runs that were made with different ones.
 
 # %%
 small = ["diagnostics", "retention", "routing"]
-show.scoreboard(scoreboard.load(here.folder / "scoreboard.json"), [m for m in small if m in base_scores], "the scoreboard so far")
+show.scoreboard(
+    scoreboard.load(here.folder / "scoreboard.json"), [m for m in small if m in base_scores], "the scoreboard so far (dashed: the floor)"
+)
 
 # %% [markdown]
-# Others can measure *their* models on our questions with EleutherAI's `lm-eval`, which most laboratories use. One
-# command writes the task files, and `benchmarks/lm_eval_check.py` shows that both programs give one model the same marks.
+# Others can measure *their* models on our questions with EleutherAI's `lm-eval`, which many laboratories use. One
+# command writes the task files, and `benchmarks/lm_eval_check.py` compares the marks that both programs give one model.
 
 # %%
 from helpers.evaluation import lm_eval

@@ -25,7 +25,7 @@
 # - find near-duplicates, first by hand and then by MinHash;
 # - find and replace personal data, and measure how much of it we find;
 # - ask of every document whether we may use it;
-# - make sure that no exam question is in the training set;
+# - find exam questions in the training set, and take them out;
 # - split without leaks, and write the data card.
 #
 # **Before you start:** notebook 00; nothing about models is needed. You can put a folder of your own in the place of ours.
@@ -58,7 +58,7 @@ here = lesson.start("05", profile, run_folder)
 from collections import Counter
 from pathlib import Path
 
-from helpers import corpus, show
+from helpers import corpus, evaluation, show
 from helpers.corpus import pipeline, readers
 
 office = Path(my_folder or corpus.DATA / "office")
@@ -87,12 +87,15 @@ show.table([(p.source, p.where, p.why) for p in problems], ["file", "place", "wh
 # %% [markdown]
 # A row is a dictionary: a text, an `id` that leads back to the very place, the file, and other columns. Exports come in many
 # coats: one of these tables separates cells by semicolons and is written in the encoding of old Windows machines,
-# another is UTF-16 as Excel writes it. The reader looks at the bytes, not at the file's name.
+# another is UTF-16 as Excel writes it. The reader looks at the bytes, not at the file's name. Here are the first
+# bytes of each table, and then a row:
 
 # %%
-table_row = next(row for row in rows if row["source"].endswith(".csv"))
+for path in sorted(office.rglob("*.csv")):
+    print(path.read_bytes()[:32], path.name)
+table_row = next((row for row in rows if row["source"].endswith(".csv")), rows[0])
 for key, value in table_row.items():
-    print(f"{key:8}", value)
+    print(f"{key:8}", str(value)[:150])
 
 # %% [markdown]
 # ## 2. Clean
@@ -101,11 +104,11 @@ for key, value in table_row.items():
 # called *mojibake*. The damage is a plain mistake of reading, and can be undone by making the opposite mistake. By hand:
 
 # %% tags=["nbval-check-output"]
-original = "“Sila tutup paip,” katanya."
-damaged = original.encode("utf-8").decode("cp1252", errors="replace")
+original = "Suhu 31°C – “Sila tutup paip"
+damaged = original.encode("utf-8").decode("cp1252")
 print(damaged)
-repaired = "suhu 31Â°C".encode("cp1252").decode("utf-8")
-print(repaired)
+repaired = damaged.encode("cp1252").decode("utf-8")
+print(repaired, repaired == original)
 
 # %% [markdown]
 # Other damage: words broken at the end of a printed line (`pem-` / `bangunan`), page headers repeated in the middle of a
@@ -140,6 +143,7 @@ plt.hist(scores, bins=20, color=show.COLOURS[0])
 plt.yscale("log")
 plt.title(f"purity of {len(scores)} rows")
 plt.xlabel("0: Indonesian … 0.5: nothing to tell … 1: Malaysian")
+plt.ylabel("rows (log scale)")
 plt.show()
 
 # %% [markdown]
@@ -153,6 +157,9 @@ steps.append(("language", len(kept), len(dropped)))
 show.table([(row["source"], row["reason"], row["detail"], row["text"][:70]) for row in dropped], ["file", "why", "words", "text"])
 
 # %% [markdown]
+# Not every row called Indonesian here is. Find the short ones that any Malaysian could have written: few words give little
+# evidence. That is why a step shows what it drops.
+#
 # ## 4. Near-duplicates
 #
 # Minutes of a meeting exist as v1, v2 and *muktamad*. If all three stay, the model reads the same meeting three times; worse,
@@ -174,7 +181,9 @@ shared, everything = shingles(first) & shingles(second), shingles(first) | shing
 print(f"{len(shared)} shared of {len(everything)}: similarity {len(shared) / len(everything):.2f}")
 
 # %% [markdown]
-# With 500 rows we could compare all pairs: 124,750 of them. With a million rows it would be half a trillion. **MinHash** is the
+# One changed word breaks three runs of each sentence, which is much of a short sentence and little of a page. (The kit compares
+# pairs of words, and calls 0.7 and more a near-duplicate.) With 500 rows we could compare all pairs: 124,750 of them. With a
+# million rows it would be half a trillion. **MinHash** is the
 # way out (Broder 1997). Give every run of words a random number and keep only the *smallest* number of each text. When
 # are the smallest numbers of two texts equal? Exactly when the smallest of all their runs is a shared one, and the chance
 # of that is the Jaccard similarity! One comparison is a coin with that probability; so take many numberings and count.
@@ -205,7 +214,8 @@ show.table([(row["id"], row["detail"], row["text"][:80]) for row in dropped[:12]
 # %% [markdown]
 # ## 5. Personal data
 #
-# The law (PDPA) asks that personal data be used only for the purpose for which they were given; a model that has read
+# Malaysia's Personal Data Protection Act (PDPA) asks of companies that personal data be used only for the purpose for which they
+# were given; public bodies have rules of their own. A model that has read
 # an identity number may write it down for a stranger. So we replace what identifies a person. The first attempt is always a
 # regular expression. A MyKad number has six digits, two digits, four digits:
 
@@ -232,7 +242,7 @@ print(personal.redact(text)[0])
 
 # %% [markdown]
 # How good is it? That must be measured on texts that its author has not seen: 300 cases were written by somebody else,
-# with every name and number marked, eighty of them without any personal data but full of traps (invoice numbers, street
+# with every name and number marked, some eighty of them without any personal data but full of traps (invoice numbers, street
 # names that contain people's names). They belong to the kit's tests, and stand in its repository. **Recall** is
 # what we worry about: what share of the marked pieces was found? **Precision** is what it costs: what share of the finds was right?
 
@@ -244,7 +254,8 @@ if cases_file:
     cases = [json.loads(line) for line in cases_file.open(encoding="utf-8")]
     cases = cases[:: 10 if here.profile == "smoke" else 1]
     measured = personal.score_cases(cases)
-    print(f"{len(cases)} cases. Recall {measured['recall']:.1%}, precision {measured['precision']:.1%}")
+    marked, right = (sum(kind[name] for kind in measured["kinds"].values()) for name in ("marked", "right"))
+    print(f"{len(cases)} cases. Recall {evaluation.wilson(right, marked)}, precision {measured['precision']:.1%}")
 else:
     print("The 300 cases come with the repository; here only the kit's package is installed.")
 
@@ -274,7 +285,7 @@ print(busiest["source"], "\n\n" + busiest["text"][:700])
 # %%
 from helpers.corpus import licences
 
-names = ["CC BY 4.0", "CC BY-NC 4.0", "Apache-2.0", "Hak cipta terpelihara", "output of a commercial API model", ""]
+names = ["CC BY 4.0", "CC BY-NC 4.0", "Apache-2.0", "Hak cipta terpelihara", "text made with an OpenAI model", ""]
 verdicts = [(name or "(nothing stated)", licences.check(name)) for name in names]
 show.table([(name, v.allowed, v.reason, v.advice) for name, v in verdicts], ["stated", "may we train?", "reason", "what to do"])
 
@@ -288,6 +299,9 @@ print("dropped:", sorted({(row["source"], row["reason"]) for row in dropped}))
 show.table(asked, ["ask before you use", "licence as understood"])
 
 # %% [markdown]
+# Rows that say *ask* are still in the set. The step drops only what is forbidden; the data card below names the others, and a person
+# must ask, or take them out, before a model made with them leaves the house.
+#
 # ## 7. Is the exam in it?
 #
 # Somebody copied questions into a folder called *latihan*. If such a text is trained on, the test measures memory. We look for
@@ -313,12 +327,14 @@ steps.append(("contamination", len(kept), len(dropped)))
 show.table([(row["source"], row["reason"], row["detail"][:110]) for row in dropped], ["file", "which test", "question and words"])
 
 # %% [markdown]
-# Names had been replaced by then, and still the runs of words give the letters away. The step knows every test set of this kit; with
+# Names had been replaced by then, and still the runs of words give the letters away. A question told in other words would not
+# be found. The step knows every test set of this kit; with
 # `tests=("MalayMMLU_0shot.json",)` it checks a public benchmark of yours too.
 #
 # ## 8. Split without leaks
 #
-# The last step sounds trivial: put one row in twenty aside. But two paragraphs of one document share names and turns of
+# The last step sounds trivial: put one row in ten aside, half for development, half for testing. But two paragraphs of one
+# document share names and turns of
 # phrase. If one is in the training set and its sister in the test set, the test is half known. So *documents* are
 # split, not rows, together with everything that resembles them. How much that matters can be counted:
 
@@ -334,6 +350,7 @@ def careless_split(rows, seed=0):
     return [row | {"split": rng.choices(splits.NAMES, weights=(90, 5, 5))[0]} for row in rows]
 
 
+# %%
 def documents_in_two(rows):
     """Documents of which one part is trained on and another held out."""
     places = {}
@@ -363,18 +380,19 @@ header, lines = report.table()
 show.table(lines, header)
 
 # %%
-by_step = {step["step"]: step["out"] for step in report.steps}
+from IPython.display import Markdown
+
 print("step by step:", len(kept), "rows · in one call:", sum(report.splits.values()), "rows ·", report.splits)
-print((here.folder / "corpus" / "card.md").read_text(encoding="utf-8")[:1500])
+Markdown((here.folder / "corpus" / "card.md").read_text(encoding="utf-8"))
 
 # %% [markdown]
 # The **data card** says where the data come from, what was taken out, and what is known to be wrong with them. The
-# pipeline measures what can be measured; the last line it leaves to you, because only you know who is missing.
+# pipeline measures what can be measured; the line *known faults* it leaves to you, because only you know who is missing.
 #
 # The kit's own sets have cards too. One of them, and the hub's sets that you can stream when you are online:
 
 # %%
-print(corpus.card("prose")[:1800])
+Markdown(corpus.card("prose").split("## Measured")[0])
 
 # %%
 from helpers.corpus import hub
@@ -403,7 +421,7 @@ lesson.check("05.2", answer)
 # ## What you can now do
 #
 # You can turn a folder into a training set without losing or hiding anything in silence; repair mojibake; find near-duplicates and explain
-# why MinHash works; replace personal data and say how much was missed; lint licences; and prove that the exam is not in the
+# why MinHash works; replace personal data and say how much was missed; lint licences; and find copied exam questions in a
 # training set. Put the path of your own folder into `my_folder` above and run the notebook again.
 #
 # ## What comes next

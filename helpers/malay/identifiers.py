@@ -35,7 +35,7 @@ LABELS = {
     r"bank\s+islam|bank\s+rakyat|muamalat|agro\s?bank|affin|alliance|ocbc|uob|hsbc|standard\s+chartered|mbsb|al[\s-]?rajhi|"
     r"simpanan|kreditkan|pindah(?:kan|an)?|transfer|tng|e-?wallet|gx\s?bank",
     "card": r"kad\s+(?:kredit|debit|bank|atm)(?:nya)?|credit\s+card|debit\s+card|visa|master\s?card|amex",
-    "company": r"ssm|pendaftaran\s+(?:syarikat|perniagaan)|no\.?\s+syarikat|nombor\s+syarikat|syarikat|perniagaan|roc|rob|co\.\s?reg|company\s+no|sdn\.?\s+bhd\.?|"
+    "company": r"ssm|pendaftaran\s+(?:syarikat|perniagaan)|no\.?\s+syarikat|nombor\s+syarikat|syarikat|perniagaan|roc|rob|co\.\s?(?:reg|no)|company\s+no|sdn\.?\s+bhd\.?|"
     r"berhad|enterprise|trading|plt|llp|pemilik\s+tunggal",
     "passport": r"pas(?:s)?port?|paspot",
     "vehicle": r"plat|kereta|motosikal|motor|kenderaan|lori|van|bas|teksi|treler|pacuan|no\.?\s+pendaftaran|skuter|pikap|jip|mpv|suv|trak",
@@ -184,7 +184,10 @@ _PHONES = [
 ]
 
 
-_SERIAL = re.compile(r"\b(?:siri|serial|invois|invoice|resit|kod|code|sku|model|batch|kelompok|isbn|imei|barkod|versi|fail)\W{1,4}$", re.I)
+_SERIAL = re.compile(
+    r"\b(?:siri|serial|inv|ruj|ref|rujukan|invois|invoice|resit|kod|code|sku|model|batch|kelompok|isbn|imei|barkod|versi|fail)\W{1,4}$",
+    re.I,
+)
 
 
 def find_phones(text):
@@ -365,8 +368,9 @@ def find_plates(text, uncertain=False):
     return found
 
 
+_AT, _DOT = r"\s?(?:\[at\]|\(at\)|\[@\]|\(@\))\s?", r"\s?(?:\[dot\]|\(dot\)|\[\.\]|\.)\s?"
 _EMAIL = re.compile(
-    r"(?<![\w.+%-])[A-Za-z0-9][\w.+%-]*\s?(?:@|\[at\]|\(at\)|\[@\]|\(@\))\s?(?:[A-Za-z0-9-]+\s?(?:\.|\[dot\]|\(dot\)|\[\.\])\s?)+[A-Za-z]{2,10}(?![\w@])"
+    rf"(?<![\w.+%-])[A-Za-z0-9][\w.+%-]*(?:@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{{2,10}}|{_AT}[A-Za-z0-9-]+(?:{_DOT}[A-Za-z0-9-]+)*{_DOT}[A-Za-z]{{2,10}})(?![\w@])"
 )
 
 
@@ -374,12 +378,6 @@ def find_emails(text):
     """Find e-mail addresses, those written with [at] and [dot] too. Returns `Identifier`s."""
     found = []
     for match in _EMAIL.finditer(text):
-        body = match.group()
-        if re.search(r"\s", body) and not re.search(r"[\[(](?:at|@)", body):
-            body = re.match(r"\S+", body).group()
-            if not re.fullmatch(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,10}\.?", body):
-                continue
-            body = body.rstrip(".")
-        value = re.sub(r"\s|[\[\]()]", "", body.replace("[at]", "@").replace("(at)", "@").replace("[dot]", ".").replace("(dot)", "."))
-        found.append(Identifier(match.start(), match.start() + len(body), body, value.lower()))
+        plain = re.sub(r"\s*[\[(](?:at|@)[\])]\s*", "@", match.group())
+        found.append(Identifier(*match.span(), match.group(), re.sub(r"\s*[\[(](?:dot|\.)[\])]\s*", ".", plain).lower()))
     return found

@@ -28,7 +28,7 @@
 # - look at the mistakes that are left.
 #
 # **Before you start:** notebook 02 (tokens, chat template, logits). **What it takes:** about a minute in the `smoke`
-# profile, 8 minutes and 2.2 GB of memory in the `laptop` profile on two cores.
+# profile, 8 minutes and 2.4 GB of memory in the `laptop` profile on two cores.
 
 # %%
 # Find the kit, or install it where it is not (on Colab).

@@ -54,7 +54,7 @@ class Grammar:
     def title(self, word):
         """`(the word after the titles, kind)` of a chain of titles that begins here; kind is weak, kin or title; or `(None, None)`."""
         at, kind, titles = word, "", lists().titles
-        while at and at.style in "TUl" and (len(at.text) > 1 or at.low in "ky"):
+        while at and at.style in "TUl" and (len(at.text) > 1 or at.text == "k"):
             chain = [at, at.after, at.after.after if at.after else None]
             for size in (3, 2, 1):
                 part = chain[:size]
@@ -140,7 +140,7 @@ class Grammar:
         if style == "T":
             return "common" not in word.kinds or chinese or "strong" in word.kinds
         if style == "U":
-            return not word.kinds & PLAIN or chinese and "surname" in first.kinds
+            return not word.kinds & PLAIN or chinese and "surname" in first.kinds and "stop" not in word.kinds
         return "strong" in word.kinds or chinese and last.has("given", "surname") or "soft" in word.kinds and len(word.low) > 2
 
     def left(self, word, style):

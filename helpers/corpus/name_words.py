@@ -23,7 +23,7 @@ KINDS = {
     "titles": "title", "kin": "kin", "particles": "particle", "heads": "head", "company_ends": "company", "places": "place",
     "no_person": "no_person", "stop": "stop", "common": "common", "everyday": "everyday", "wordy": "wordy", "things": "thing",
     "weak_titles": "weak_title", "polite": "polite", "loose_heads": "loose_head", "shops": "shop", "before_places": "before_place",
-    "abbreviations": "abbreviation",
+    "abbreviations": "abbreviation", "never_alone": "never_alone",
 }  # fmt: skip
 NAME = frozenset({"strong", "soft", "surname", "given"})
 PLAIN = frozenset({"stop", "common"})

@@ -259,14 +259,13 @@ class _Finder(Grammar):
         def given(word):
             return word is not None and ("given" in word.kinds or not word.kinds and len(word.low) < 7 and bool(_SYLLABLE.match(word.low)))
 
-        common = first.has("common") or second.has("common")
+        if first.has("common") and first.before and first.before.style == "1":
+            return 0  # “5 Mei”
         if "surname" in first.kinds and given(second):
             if given(third):
                 return 0.75
-            if common:
-                return 0.3
             return 0.65 if third or style == "T" else 0.55 if min(len(first.low), len(second.low)) > 2 else 0.3
-        if style == "T" and "given" in first.kinds and not common:
+        if style == "T" and "given" in first.kinds:
             return 0.6 if "given" in second.kinds else 0.55 if "surname" in run[-1].kinds else 0
         return 0
 
@@ -284,6 +283,9 @@ class _Finder(Grammar):
                 return 0.55  # “Din Gemok”
             if alone and not first.has("wordy", "common") and (not first.opens or len(first.low) > 3) and self.free(first):
                 return 0.55
+        if alone and inside and self.free(first) and not (first.before and first.before.has("before_place")):
+            if first.has("soft", "nick") and not first.has("common", "never_alone") and len(first.low) > 2:
+                return 0.5  # a capital in mid-sentence makes it a name
         return self.doubtful(run)
 
     @staticmethod
@@ -334,6 +336,30 @@ class _Finder(Grammar):
             if (inside or word.before is None) and _patterns()["speaks"].match(self.text, word.end):
                 self.add(word, word, 0.55)
 
+    def by_company(self):
+        """An unknown capitalised word joined to a name by “dan” or “dengan”, or between names in a list, is one too."""
+        inside = {i for first, last, score in self.spans if score >= 0.5 for i in range(first, last + 1)}
+
+        def named(index):
+            return index in inside
+
+        for word in self.words:
+            if (
+                word.blocked
+                or word.index in inside
+                or len(word.low) < 3
+                or not joins(word, "T")
+                or not word.text[1:].islower()
+                or not self.free(word)
+            ):
+                continue
+            around = [self.words[i] if 0 <= i < len(self.words) else None for i in (word.index - 1, word.index + 1)]
+            joined = [w is not None and w.low in ("dan", "dengan", "dgn", "serta", "and", "&") for w in around]
+            listed = [w is not None and w.text == "," for w in around]
+            names = [named(word.index - 2), named(word.index + 2)]
+            if joined[0] and names[0] or joined[1] and names[1] or all(listed) and all(names) or listed[0] and joined[1] and names[0]:
+                self.add(word, word, 0.55)
+
     def by_echo(self):
         """A part of a name found above stands for the same person elsewhere in the text."""
         known = {}
@@ -356,7 +382,16 @@ class _Finder(Grammar):
                 self.add(word, last, 0.6)
 
     def find(self):
-        for look in (self.by_labels, self.by_particles, self.by_titles, self.by_lists, self.by_what_follows, self.by_verbs, self.by_echo):
+        for look in (
+            self.by_labels,
+            self.by_particles,
+            self.by_titles,
+            self.by_lists,
+            self.by_what_follows,
+            self.by_verbs,
+            self.by_company,
+            self.by_echo,
+        ):
             look()
         merged = []
         for first, last, score in sorted(self.spans):

@@ -46,7 +46,7 @@ LABELS = {
     r"borang|permit|lesen|geran|hakmilik|lot|id|kompaun|projek|item|katalog|kotak|kupon|otp|tac|pin|barkod|barcode|sijil",
 }
 _LABEL = re.compile(r"(?<![^\W_])(?:" + "|".join(f"(?P<{kind}>{words})" for kind, words in LABELS.items()) + r")(?![^\W_])", re.I)
-_SENTENCE_END = re.compile(r"(?<!\bno)(?<!\btel)(?<!\bruj)(?<!\bacc)(?<!\bK\.P)[.!?]\s+(?=[A-Z\"“(])|\n\s*\n", re.I)
+_SENTENCE_END = re.compile(r"(?<!\bno)(?<!\bco)(?<!\btel)(?<!\bruj)(?<!\bacc)(?<!\bK\.P)[.!?]\s+(?=[A-Z\"“(])|\n\s*\n", re.I)
 
 
 def label_before(text, start, reach=48):
@@ -291,6 +291,9 @@ def find_cards(text):
     return found
 
 
+_REFERENCE = re.compile(r"\b(?:rujukan|ruj|ref(?:erence)?|resit|invois|transaksi)\b\.?(?:\s+[\w/]+){0,3}\W*$", re.I)
+
+
 def find_accounts(text, uncertain=False):
     """Find numbers of bank accounts: 10 to 16 digits, grouped or not, that the words around them call an account.
 
@@ -306,6 +309,9 @@ def find_accounts(text, uncertain=False):
         if not 10 <= len(digits) <= 17 or any(start < b and a < end for a, b in others):
             continue
         label = label_before(text, start, 60)
+        paper = _REFERENCE.search(text[max(0, start - 60) : start])
+        if paper and not re.search(r"\ba(?:kaun|cct?|/c)\b", paper.group(), re.I):
+            continue  # “rujukan transaksi Maybank 7612345678”
         if label is None or label in ("company", "phone"):
             label = "account" if label is None and label_after(text, end) == "account" else label
         if label == "account":

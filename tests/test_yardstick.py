@@ -41,6 +41,14 @@ def test_batched_likelihoods_are_those_of_single_sequences(tiny, data):
         assert math.isclose(value.log_probability, plain_log_probability(tiny, context, answer), rel_tol=1e-4, abs_tol=1e-4)
 
 
+def test_answers_behind_one_context_do_not_see_each_other(tiny):
+    context, answers = [5, 9, 300, 41], [[7], [8, 12, 500], [7, 7], [900, 3, 3, 3, 3], [7]]
+    values = likelihood.score_tokens(tiny, [(context, answer) for answer in answers] + [([5], [9, 300])])
+    for answer, value in zip(answers, values):
+        assert math.isclose(value.log_probability, plain_log_probability(tiny, context, answer), rel_tol=1e-4, abs_tol=1e-4)
+    assert math.isclose(values[-1].log_probability, plain_log_probability(tiny, [5], [9, 300]), rel_tol=1e-4, abs_tol=1e-4)
+
+
 def test_an_empty_continuation_is_refused(tiny, tokenizer):
     with pytest.raises(ValueError, match="a continuation is empty"):
         likelihood.log_likelihoods(tiny, tokenizer, [("Selamat", "")])

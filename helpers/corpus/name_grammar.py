@@ -138,7 +138,7 @@ class Grammar:
         """Whether a known part is a part here too, though it may be an everyday word (“Encik Ahmad Selamat”, “PUAN LIM MEI 2025”)."""
         chinese = word.has("given", "surname")
         if style == "T":
-            return "common" not in word.kinds or chinese or "strong" in word.kinds
+            return "common" not in word.kinds or chinese or word.has("strong", "soft")
         if style == "U":
             return not word.kinds & PLAIN or chinese and "surname" in first.kinds and "stop" not in word.kinds
         return "strong" in word.kinds or chinese and last.has("given", "surname") or "soft" in word.kinds and len(word.low) > 2

@@ -50,6 +50,27 @@ _PREFIXED = re.compile(r"(?:meng|mem|men|meny|ber|ter|per|pem|pen|peng|di)[a-z]{
 _SUFFIXED = re.compile(r"([a-z]{3,})(?:nya|kan|lah|kah|pun|mu|ku)$")
 
 
+_SPELLINGS = [
+    (r"s[yh]", "s"),
+    (r"([kdtgb])h", r"\1"),
+    (r"ph|v", "f"),
+    (r"dz|dh", "z"),
+    (r"ee|ie|y", "i"),
+    (r"oo|ou", "u"),
+    (r"[aei]i", "e"),
+    (r"(.)\1", r"\1"),
+    (r"h", ""),
+]
+
+
+@functools.cache
+def _sound(word):
+    """A name part without the differences of its spellings (Saiyed and Syed apart; Safiyya, Safiah, Shafiya alike)."""
+    for pattern, plain in _SPELLINGS:
+        word = re.sub(pattern, plain, word)
+    return word
+
+
 def key(word):
     """A word as the lists hold it: small letters, no apostrophes."""
     return re.sub(r"['’‘`ʼ]", "", word.lower())
@@ -86,9 +107,15 @@ def lists():
             "offices",
         )
     }
+    for word in kinds:
+        if "place" in kinds[word] and "strong" not in kinds[word]:
+            kinds[word].discard("soft")  # Baling, Linggi
+    sounds = frozenset(_sound(word) for word, k in kinds.items() if "strong" in k and len(word) > 4 and not k & {"everyday", "common"})
     titles = {key(t).replace(".", ""): "title" for t in data["titles"]} | {key(t): "kin" for t in data["kin"]}
     titles |= {t: "weak" for t in map(key, data["weak_titles"])}
-    return SimpleNamespace(kinds={w: frozenset(k) for w, k in kinds.items()}, phrases=phrases, titles=titles, patterns=patterns)
+    return SimpleNamespace(
+        kinds={w: frozenset(k) for w, k in kinds.items()}, phrases=phrases, titles=titles, patterns=patterns, sounds=sounds
+    )
 
 
 @dataclass(slots=True, eq=False)
@@ -151,7 +178,7 @@ def _kinds(body, low):
     if body[0].isupper() and not _UNSHAPED.match(low) and not kinds & FIXED:
         if len(low) >= 7 and _SHAPED.match(low):
             return kinds | {"strong"}
-        if not body.isupper() and "everyday" not in kinds and _LIKELY.match(low):
+        if not body.isupper() and "everyday" not in kinds and (_LIKELY.match(low) or len(low) > 4 and _sound(low) in lists().sounds):
             return kinds | {"soft"}
     return kinds
 

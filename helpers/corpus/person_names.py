@@ -216,6 +216,9 @@ class _Finder(Grammar):
             if word.style == "l" and word.kinds & PLAIN:
                 continue
             name = self.title(word)[0]
+            if not name and word.after and f"{word.low} {word.after.low}" in lists().titles:
+                skip = word.after.index + 1  # “Mak Teh,” is an aunt without a name
+                continue
             if name and "strong" not in word.kinds and not ("surname" in word.kinds and name.has("given", "surname")):
                 continue
             style = word.style

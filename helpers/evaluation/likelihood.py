@@ -62,46 +62,87 @@ def log_likelihoods(model, tokenizer, pairs, batch_tokens=1024, progress=None):
 
 
 def score_tokens(model, encoded, batch_tokens=1024, progress=None):
-    """As `log_likelihoods`, for `(context ids, continuation ids)`. ValueError for an empty continuation."""
+    """As `log_likelihoods`, for `(context ids, continuation ids)`. ValueError for an empty continuation.
+
+    Continuations of one context, such as the options of a question, go through the model together, behind one copy of the context.
+    """
     import torch
     from tqdm.auto import tqdm
 
     if any(not continuation for _, continuation in encoded):
         raise ValueError("there is nothing to score: a continuation is empty")
-    order = sorted(range(len(encoded)), key=lambda i: len(encoded[i][0]) + len(encoded[i][1]))
+    packs = sorted(_packs(encoded), key=lambda pack: _length(pack, encoded))
     results, batch = [None] * len(encoded), []
     bar = tqdm(total=len(encoded), desc=progress, disable=progress is None)
     with torch.inference_mode():
-        for position, index in enumerate(order):
-            batch.append(index)
-            following = order[position + 1] if position + 1 < len(order) else None
-            longest = None if following is None else len(encoded[following][0]) + len(encoded[following][1])
-            if following is None or longest * (len(batch) + 1) > batch_tokens:
-                for i, value in zip(batch, _forward(model, [encoded[i] for i in batch])):
-                    results[i] = value
-                bar.update(len(batch))
+        for position, pack in enumerate(packs):
+            batch.append(pack)
+            following = packs[position + 1 : position + 2]
+            if not following or _length(following[0], encoded) * (len(batch) + 1) > batch_tokens:
+                members = [index for _, indices in batch for index in indices]
+                for index, value in zip(members, _forward(model, [(c, [encoded[i][1] for i in m]) for c, m in batch])):
+                    results[index] = value
+                bar.update(len(members))
                 batch = []
     bar.close()
     return results
 
 
+PACK = 256  # tokens; longer packs would spend more on attention than they save
+
+
+def _packs(encoded):
+    """`(context, indices)`: continuations of one context, as many as stay below `PACK` tokens."""
+    filling, packs = {}, []
+    for index, (context, _) in enumerate(encoded):
+        pack = filling.get(tuple(context))
+        if pack is None or _length((pack[0], [*pack[1], index]), encoded) > PACK:
+            pack = filling[tuple(context)] = (context, [])
+            packs.append(pack)
+        pack[1].append(index)
+    return packs
+
+
+def _length(pack, encoded):
+    return len(pack[0]) + sum(len(encoded[index][1]) - 1 for index in pack[1])
+
+
 def _forward(model, batch):
-    """One padded pass. Padding stands left, so that every continuation ends at the right edge and few logits are made."""
+    """One padded pass over `(context, answers)`; the likelihoods of all answers, in order.
+
+    Padding stands left, so that answers end at the right edge and few logits are made. An answer sees the context and
+    itself, not its neighbours: a mask says so, and every answer's positions count on from the context.
+    """
     import torch
 
-    width = max(len(c) + len(a) for c, a in batch) - 1  # the last token is only predicted
-    keep = max(len(a) for _, a in batch)
-    ids, mask = torch.zeros(len(batch), width, dtype=torch.long), torch.zeros(len(batch), width, dtype=torch.long)
-    for row, (context, answer) in enumerate(batch):
-        tokens = (context + answer)[:-1]
-        ids[row, width - len(tokens) :], mask[row, width - len(tokens) :] = torch.tensor(tokens), 1
-    ids, mask = ids.to(model.device), mask.to(model.device)
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
-    logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=keep, use_cache=False).logits
+    widths = [len(context) + sum(len(answer) - 1 for answer in answers) for context, answers in batch]  # last tokens are only predicted
+    width, rows = max(widths), len(batch)
+    keep = 1 + max(size - len(context) for size, (context, _) in zip(widths, batch))
+    ids, positions = torch.zeros(rows, width, dtype=torch.long), torch.zeros(rows, width, dtype=torch.long)
+    seen = torch.eye(width, dtype=torch.bool).repeat(rows, 1, 1)  # padding sees itself, as a softmax over nothing is not a number
+    places = []  # (row, positions that predict, answer), positions counted from the right edge
+    for row, ((context, answers), size) in enumerate(zip(batch, widths)):
+        start, end = width - size, width - size + len(context)
+        ids[row, start:end], positions[row, start:end] = torch.tensor(context), torch.arange(len(context))
+        seen[row, start:end, start:end] = torch.ones(len(context), len(context), dtype=torch.bool).tril()
+        for answer in answers:
+            inner = len(answer) - 1
+            if inner:
+                ids[row, end : end + inner] = torch.tensor(answer[:-1])
+                positions[row, end : end + inner] = torch.arange(len(context), len(context) + inner)
+                seen[row, end : end + inner, start : start + len(context)] = True
+                seen[row, end : end + inner, end : end + inner] = torch.ones(inner, inner, dtype=torch.bool).tril()
+            last = start + len(context) - 1
+            places.append((row, [last - width, *range(end - width, end - width + inner)], answer))
+            end += inner
+    mask = torch.zeros(seen.shape, dtype=model.dtype).masked_fill(~seen, torch.finfo(model.dtype).min)[:, None].to(model.device)
+    logits = model(
+        input_ids=ids.to(model.device), attention_mask=mask, position_ids=positions.to(model.device), logits_to_keep=keep, use_cache=False
+    ).logits
     values = []
-    for row, (_, answer) in enumerate(batch):
+    for row, where, answer in places:
+        line = logits[row, where].float()
         wanted = torch.tensor(answer, device=logits.device)
-        line = logits[row, -len(answer) :].float()
         chosen = line.gather(1, wanted[:, None])[:, 0] - line.logsumexp(1)
         values.append(Likelihood(chosen.double().sum().item(), len(answer)))
     return values

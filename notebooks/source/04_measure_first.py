@@ -288,7 +288,7 @@ for which in ("good", "bad"):
 # %%
 from helpers.evaluation import public
 
-asked = suite.sample(choices, max(1, here.settings["suite_items"] // 5), "phenomenon")
+asked = suite.sample(choices, max(1, here.settings["suite_items"] // 10), "phenomenon")
 dressed = [
     {
         "prompt": row["question"] + "\n" + "\n".join(f"{letter}. {o}" for letter, o in zip("ABCDE", row["options"])),

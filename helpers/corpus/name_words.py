@@ -63,7 +63,7 @@ _SPELLINGS = [
 ]
 
 
-@functools.cache
+@functools.lru_cache(50_000)
 def _sound(word):
     """A name part without the differences of its spellings (Saiyed and Syed apart; Safiyya, Safiah, Shafiya alike)."""
     for pattern, plain in _SPELLINGS:

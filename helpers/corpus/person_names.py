@@ -32,6 +32,14 @@ class PersonName:
     score: float
 
 
+# what “Nama …:” names when it names no person
+_NAMELESS = (
+    "syarikat|produk|barang|jalan|sekolah|projek|bank|kedai|taman|kampung|fail|mesyuarat|acara|program|kursus|pertubuhan|persatuan|premis|"
+    "pasukan|kelas|dewan|bilik|ubat|model|hotel|restoran|tempat|negeri|daerah|parlimen|perniagaan|agensi|jabatan|bahagian|kenderaan|bot|kapal|"
+    "kelab|koperasi|masjid|surau|tanaman|haiwan|menu|resipi|laman|domain|aplikasi|pengguna|akaun"
+)
+
+
 @functools.cache
 def _patterns():
     """The phrases of names.json as patterns; each ends where the name begins."""
@@ -42,7 +50,8 @@ def _patterns():
     number = r"(?:no\.?|nombor|bernombor)?\s*(?:k\.?/?p|ic|i/c|kad pengenalan|mykad|nric)\b|\d{6}-\d\d-\d{4}|\d{12}\b|(?:ber)?(?:umur|usia)\b|\(?\d\d tahun"
     return {
         "label": re.compile(
-            rf"{begin}(?:{p['labels']})(?:\s+saya)?\s*(?:\([^)\n]{{1,30}}\))?[ \t]*[:=][ \t]*\n?[ \t]*(?:\d[.)]\s*)?", re.I
+            rf"{begin}(?:{p['labels']}|nama(?!\s+(?:{_NAMELESS})\b)(?:\s+\w{{2,}}){{1,2}})(?:\s+saya)?\s*(?:\([^)\n]{{1,30}}\))?[ \t]*[:=][ \t]*\n?[ \t]*(?:\d[.)]\s*)?",
+            re.I,
         ),
         "naming": re.compile(rf"{begin}(?:nama(?=\s+(?-i:[A-Z][a-z]))|(?:{p['naming']}){said}){quoted}{here}", re.I),
         "calling": re.compile(rf"{begin}(?:{p['calling']}){quoted}{here}", re.I),
@@ -211,15 +220,17 @@ class _Finder(Grammar):
         for word in self.words:
             if word.index < skip or word.blocked or word.style not in "TUl":
                 continue
+            name = self.title(word)[0]
             if not (word.named or word.initial or word.style == "T" and "nick" in word.kinds):
+                skip = name.index if name else skip  # “Puan Sri Hasnah”: Sri is no name here
                 continue
             if word.style == "l" and word.kinds & PLAIN:
                 continue
-            name = self.title(word)[0]
             if not name and word.after and f"{word.low} {word.after.low}" in lists().titles:
                 skip = word.after.index + 1  # “Mak Teh,” is an aunt without a name
                 continue
             if name and "strong" not in word.kinds and not ("surname" in word.kinds and name.has("given", "surname")):
+                skip = name.index
                 continue
             style = word.style
             last = self.run(word, style)
@@ -286,9 +297,10 @@ class _Finder(Grammar):
                 return 0.55  # “Din Gemok”
             if alone and not first.has("wordy", "common") and (not first.opens or len(first.low) > 3) and self.free(first):
                 return 0.55
-        if alone and inside and self.free(first) and not (first.before and first.before.has("before_place")):
-            if first.has("soft", "nick") and not first.has("common", "never_alone") and len(first.low) > 2:
-                return 0.5  # a capital in mid-sentence makes it a name
+        placed = first.before is not None and first.before.has("before_place")
+        single = first.has("soft", "nick") and not first.has("common", "never_alone") and len(first.low) > 2
+        if alone and inside and single and not placed and self.free(first):
+            return 0.5  # a capital in mid-sentence makes it a name
         return self.doubtful(run)
 
     @staticmethod
@@ -301,7 +313,9 @@ class _Finder(Grammar):
             return 0.5
         if soft and len(soft[0].low) > 2 and not first.initial:
             return 0.3
-        surname = len(run) == 1 and "surname" in first.kinds and first.style == "T" and len(first.low) > 1 and not first.kinds & PLAIN
+        surname = (
+            len(run) == 1 and "surname" in first.kinds and first.style == "T" and len(first.low) > 1 and not first.kinds & (PLAIN | {"kin"})
+        )
         return 0.3 if surname else 0
 
     @staticmethod
@@ -334,6 +348,8 @@ class _Finder(Grammar):
         """An unknown capitalised word before what only people do (“Thanusha tersenyum”)."""
         for word in self.words:
             if word.blocked or len(word.low) < 3 or not word.text[1:].islower() or not joins(word, "T") or not self.free(word):
+                continue
+            if word.has("never_alone"):
                 continue
             inside = word.before is not None and word.before.style == "l" and "before_place" not in word.before.kinds
             if (inside or word.before is None) and _patterns()["speaks"].match(self.text, word.end):

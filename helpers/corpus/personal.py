@@ -70,12 +70,26 @@ def _readers():
         "KAD": sure(identifiers.find_cards, 0.85),
         "AKAUN": doubtful(identifiers.find_accounts, 0.8),
         "SSM": sure(identifiers.find_registrations, 0.85),
-        "TELEFON": sure(identifiers.find_phones, 0.9),
+        # the hotlines of firms and agencies (1-300, 1-800) are nobody's own
+        "TELEFON": lambda text: [(item.start, item.end, 0.9) for item in identifiers.find_phones(text) if item.line != "service"],
         "PASPORT": doubtful(identifiers.find_passports, 0.85),
         "ALAMAT": sure(addresses.find_addresses, 0.8),
         "PLAT": doubtful(identifiers.find_plates, 0.8),
-        "NAMA": lambda text: [(item.start, item.end, item.score) for item in person_names.find_names(text)],
+        "NAMA": _names,
     }
+
+
+_WIDE = re.compile(r"(?<=\S)  (?=\S)")
+
+
+def _names(text):
+    """Names, also where a scan set two blanks between words; wider gaps are columns of a table and stay."""
+    places, single = list(range(len(text) + 1)), text
+    if wide := [match.start() for match in _WIDE.finditer(text)]:
+        gone = set(wide)
+        places = [place for place in places if place not in gone]
+        single = "".join(text[place] for place in places[:-1])
+    return [(places[item.start], places[item.end - 1] + 1, item.score) for item in person_names.find_names(single)]
 
 
 @functools.cache
@@ -93,6 +107,10 @@ def engine():
 
     class MalayWords(SlimSpacyNlpEngine):
         """Words only, no model: a word's small letters stand for its lemma, which Presidio compares with the context."""
+
+        def load(self):
+            super().load()
+            self.nlp["ms"].max_length = 100_000_000  # spaCy's own limit guards the memory of models
 
         def _doc_to_nlp_artifact(self, doc, language):
             return NlpArtifacts([], doc, [token.idx for token in doc], [token.lower_ for token in doc], self, language, [])
@@ -155,7 +173,8 @@ def find(text, kinds=None):
         raise ValueError(f"unknown kind {sorted(wanted - KINDS.keys())}: choose from {', '.join(KINDS)}")
     if not text.strip():
         return []
-    results = engine().analyze(text, language="ms", score_threshold=THRESHOLD)
+    with engine().nlp_engine.nlp["ms"].memory_zone():  # spaCy forgets the words of this text again: a stream needs no more memory
+        results = engine().analyze(text, language="ms", score_threshold=THRESHOLD)
     found = [Found(r.start, r.end, text[r.start : r.end], r.entity_type, round(r.score, 2)) for r in results]
     return [item for item in _resolved(found) if item.kind in wanted]
 

@@ -33,12 +33,15 @@ LABELS = {
     "phone": r"tel(?:efon|ephone|\.)?|phone|h/?p|hand\s?phone|hpfon|bimbit|whats?\s?app|wasap|ws|hubungi|call|contact|talian|faks|fax|mobile|no\.?\s?fon|fon|sms|telegram|hotline",
     "account": r"akaun|akaunnya|acct?\.?|account|a/c|bank|duit\s?now|maybank2?u?|mbb|cimb|public\s+bank|pbb|rhb|hong\s+leong|hlb|am\s?bank|bsn|"
     r"bank\s+islam|bank\s+rakyat|muamalat|agro\s?bank|affin|alliance|ocbc|uob|hsbc|standard\s+chartered|mbsb|al[\s-]?rajhi|"
-    r"simpanan|kreditkan|pindah(?:kan|an)?|transfer|tng|e-?wallet|gx\s?bank",
+    r"simpanan|kreditkan|pindah(?:kan|an)?|transfer|tng|e-?wallet|gx\s?bank|(?:di)?masuk(?:kan)?\s+(?:duit\s+|wang\s+)?ke|bank[\s-]?in",
     "card": r"kad\s+(?:kredit|debit|bank|atm)(?:nya)?|credit\s+card|debit\s+card|visa|master\s?card|amex",
     "company": r"ssm|pendaftaran\s+(?:syarikat|perniagaan)|no\.?\s+syarikat|nombor\s+syarikat|syarikat|perniagaan|roc|rob|co\.\s?(?:reg|no)|company\s+no|sdn\.?\s+bhd\.?|"
     r"berhad|enterprise|trading|plt|llp|pemilik\s+tunggal",
-    "passport": r"pas(?:s)?port?|paspot",
-    "vehicle": r"plat|kereta|motosikal|motor|kenderaan|lori|van|bas|teksi|treler|pacuan|no\.?\s+pendaftaran|skuter|pikap|jip|mpv|suv|trak",
+    "passport": r"pas(?:s)?port?|paspot|warga\s?negara|pekerja\s+asing|(?:warga|rakyat)\s+asing|foreign\s+workers?|indonesia|bangladesh|myanmar|nepal|vietnam|filipina|"
+    r"pakistan|thailand|kemboja|nationality",
+    "vehicle": r"plat|kereta|motosikal|motor|kenderaan|lori|van|bas|teksi|treler|pacuan|no\.?\s+pendaftaran|skuter|pikap|jip|mpv|suv|trak|"
+    r"keta|kete|krete|moto|myvi|proton|perodua|viva|axia|saga|alza|bezza|ativa|aruz|wira|waja|kancil|kelisa|iswara|persona|exora|hilux|vios|triton|honda|"
+    r"toyota|nissan|yamaha|modenas|kawasaki|mazda|hyundai|mitsubishi|suzuki|isuzu|hino|y15|ex5|lc135|parkir|parking|trailer|pemandu|tunda",
     "service": r"tentera|polis|badan|anggota|askar|perkhidmatan",
     "other": r"invois|invoice|inv|resit|receipt|rujukan|ruj|ref(?:erence)?|pesanan|order|p\.?o|d\.?o|siri|serial|bil|baucar|voucher|"
     r"tiket|ticket|tracking|jejak|penghantaran|konsainan|tuntutan|fail|polisi|kes|laporan|report|saman|kod|code|sku|kontrak|tender|sebut\s+harga|kuantiti|"
@@ -170,7 +173,7 @@ _MOBILE_REST = (
     rf"(?:\d{{3,4}}{_S}?{_S}?\d{{4}}|\d{{4}}{_S}\d{{3}}|\d{{2}}{_S}\d{{2}}{_S}\d{{3}}|\d{{3}}{_S}\d{{2}}{_S}\d{{2}}"
     rf"|\d{{2}}{_S}\d{{3}}{_S}\d{{2,3}}|\d{{2}}{_S}\d{{2}}{_S}\d{{2}}{_S}\d{{2}}|\d{{3}}{_S}\d{{3}}{_S}\d{{1,2}})"
 )
-_FIXED_REST = rf"(?:3\)?{_S}{{0,3}}\d{{4}}{_S}?\d{{4}}|3\)?{_S}{{1,2}}\d{{2}}{_S}\d{{2}}{_S}\d{{4}}|[45679]\)?{_S}{{0,3}}\d{{3}}{_S}?\d{{4}}|[45679]\)?{_S}{{0,3}}\d{{2}}{_S}\d{{2}}{_S}\d{{3}}|8[2-9]\)?{_S}{{0,3}}(?:\d{{6}}|\d{{3}}{_S}\d{{3}}|\d{{2}}{_S}\d{{4}}|\d{{4}}{_S}\d{{2}}|\d{{2}}{_S}\d{{2}}{_S}\d{{2}}))"
+_FIXED_REST = rf"(?:3\)?{_S}{{0,3}}\d{{4}}{_S}?\d{{4}}|3\)?{_S}{{1,2}}\d{{2}}{_S}\d{{2}}{_S}\d{{4}}|[45679]\)?{_S}{{0,3}}\d{{3}}{_S}?\d{{4}}|[45679]\)?{_S}{{0,3}}\d{{4}}{_S}\d{{3}}|[45679]\)?{_S}{{0,3}}\d{{2}}{_S}\d{{2}}{_S}\d{{3}}|8[2-9]\)?{_S}{{0,3}}(?:\d{{6}}|\d{{3}}{_S}\d{{3}}|\d{{2}}{_S}\d{{4}}|\d{{4}}{_S}\d{{2}}|\d{{2}}{_S}\d{{2}}{_S}\d{{2}}))"
 _PHONES = [
     ("mobile", re.compile(rf"{_EDGE}(?:{_COUNTRY}\(?0?|\(?0)1\d\)?{_S}{{0,3}}{_MOBILE_REST}{_END}")),
     ("mobile", re.compile(rf"{_EDGE}(?:{_COUNTRY}0?|0)1\d{{1,3}}{_S}{{1,2}}\d{{2,4}}{_S}?\d{{2,4}}(?:{_S}\d{{2,4}})?{_END}")),
@@ -308,12 +311,14 @@ def find_accounts(text, uncertain=False):
         digits = _digits(match.group())
         if not 10 <= len(digits) <= 17 or any(start < b and a < end for a, b in others):
             continue
-        label = label_before(text, start, 60)
+        label = label_before(text, start, 90)
         paper = _REFERENCE.search(text[max(0, start - 60) : start])
         if paper and not re.search(r"\ba(?:kaun|cct?|/c)\b", paper.group(), re.I):
             continue  # “rujukan transaksi Maybank 7612345678”
         if label is None or label in ("company", "phone"):
             label = "account" if label is None and label_after(text, end) == "account" else label
+        if label == "account" and re.fullmatch(r"01\d{8,9}", digits) and label_before(text, start, 24) != "account":
+            continue  # a mobile number some words after an account
         if label == "account":
             found.append(Identifier(start, end, match.group(), digits))
         elif uncertain and label is None and match.group().isdigit() and not _NEW_SSM.fullmatch(digits) and digits[0] != "0":
@@ -323,18 +328,19 @@ def find_accounts(text, uncertain=False):
 
 # ---- passports, plates, e-mail ----
 
-_PASSPORT = re.compile(r"(?<![\w-])(?:[A-Z]{1,2} ?\d{6,8}|\d{8,9})(?![\w-]|[.,]\d)")
+_PASSPORT = re.compile(r"(?<![\w-])(?:[A-Z]{1,2} ?\d{6,8}[A-Z]?|\d{8,9})(?![\w-]|[.,]\d)")
 _PLATE = re.compile(
     r"(?<![\w/-])(?:(?:[ABCDFJKMNPRTVWLZ][A-HJ-NP-Z]{0,2}|Q[A-HJ-NP-Z]{1,2}|S[A-HJ-NP-Z]{1,2}|H[A-HJ-NP-Z]{1,2}|KV) ?[1-9]\d{0,3}(?: ?[A-HJ-NP-Y])?"
     r"|(?:Putrajaya|PUTRAJAYA|Malaysia|MALAYSIA|Patriot|PATRIOT|Perdana|PERDANA) [1-9]\d{0,3})(?![\w/-]|[.,]\d)"
 )
+_SMALL_PLATE = re.compile(r"(?<![\w/-])[a-hj-np-z]{2,3} ?[1-9]\d{2,3}(?![\w/-]|[.,]\d)")
 _NO_PLATE = {  # abbreviations that stand before numbers
     "AC", "AJK", "AM", "ASB", "ASN", "ATM", "BA", "BBM", "BIL", "BLK", "BNM", "BP", "BR", "BSC", "BSN", "BU", "CD", "CEFR", "CPU", "CTOS",
     "DAP", "DBP", "DC", "DNA", "DO", "DSKP", "DSR", "DUN", "DVD", "EPF", "FAO", "FAX", "FB", "FWD", "GST", "HLB", "JB", "JKK", "JKKK",
     "JKR", "JPA", "JPJ", "JPN", "KFH", "KKM", "KL", "KM", "KP", "KPI", "KTM", "KV", "KVMR", "KWSP", "LED", "LOT", "LPG", "LRT", "MA",
     "MARA", "MBA", "MBB", "MCA", "MCMC", "MCO", "MDEC", "MIC", "MP", "MPS", "MPV", "MRT", "MS", "MUET", "NO", "PA", "PAS", "PBB", "PBSM",
     "PBT", "PC", "PCB", "PDF", "PDRM", "PHD", "PIBG", "PJ", "PJS", "PJU", "PKP", "PKPB", "PKR", "PLATE", "PLC", "PM", "PMR", "PO", "PPD",
-    "PT", "PTD", "PTPTN", "PVC", "RFID", "RHB", "RM", "RMK", "RTM", "SBR", "SD", "SIRIM", "SJK", "SK", "SMK", "SMS", "SPA", "SPM", "SPP",
+    "PT", "PTD", "PTPTN", "PVC", "RFID", "RHB", "RM", "RMK", "RTM", "SBR", "SD", "SIRIM", "SJK", "SK", "SMK", "SMR", "SMS", "SPA", "SPM", "SPP",
     "SRP", "SS", "SSM", "SST", "STPM", "SUK", "SUV", "TEL", "TM", "TNB", "TNG", "TPM", "TS", "TTDI", "TV", "TVET", "UKM", "UM", "UMNO",
     "UMT", "UNISEL", "UOB", "UPM", "UPSR", "USB", "USJ", "USM", "UTHM", "UTM", "VIP", "WC", "WHO", "WP",
 }  # fmt: skip
@@ -343,11 +349,12 @@ _NO_PLATE = {  # abbreviations that stand before numbers
 def find_passports(text, uncertain=False):
     """Find passport numbers (`A12345678`, `H…` of Sabah, `K…` of Sarawak, foreign ones) after a label.
 
-    `uncertain=True` also gives `A`, `H` or `K` with eight digits and no label. Returns `Identifier`s.
+    The label may stand a list of names away. `uncertain=True` also gives `A`, `H` or `K` with eight digits and no label.
+    Returns `Identifier`s.
     """
     found = []
     for match in _PASSPORT.finditer(text):
-        label = label_before(text, match.start(), 30)
+        label = label_before(text, match.start(), 90)
         if label == "passport" or (label is None and match.group()[0].isalpha() and label_after(text, match.end()) == "passport"):
             found.append(Identifier(*match.span(), match.group(), match.group().replace(" ", "")))
         elif uncertain and label is None and re.fullmatch(r"[AHK]\d{8}", match.group()):
@@ -356,22 +363,30 @@ def find_passports(text, uncertain=False):
 
 
 def find_plates(text, uncertain=False):
-    """Find registration plates (`WXY 1234`, `SAB 4321 C`, `Putrajaya 88`) near words for vehicles.
+    """Find registration plates: `WXY 1234`, `SAB 4321 C`, and near words for vehicles also `W 12`, `Putrajaya 88`, `wxy1234`.
 
-    `uncertain=True` also gives three letters and a number that no label explains. Returns `Identifier`s.
+    Three capital letters and a number that no label explains are a plate: a missed plate costs more than a masked code.
+    `uncertain=True` also gives them where the number may be a year (`certain=False`). Returns `Identifier`s.
     """
     found = []
-    for match in _PLATE.finditer(text):
+    for match in (*_PLATE.finditer(text), *_SMALL_PLATE.finditer(text)):
         letters = re.match(r"[A-Za-z]+", match.group()).group()
-        if letters in _NO_PLATE or letters in ("Malaysia", "MALAYSIA") and re.search(r"(?:19|20)\d\d$", match.group()):
+        suffixed = match.group()[-1].isalpha() and not letters.islower()
+        if (
+            (letters.upper() in _NO_PLATE and not suffixed)
+            or letters in ("Malaysia", "MALAYSIA")
+            and re.search(r"(?:19|20)\d\d$", match.group())
+        ):
             continue
         label = label_before(text, match.start())
         near = label == "vehicle" or label_after(text, match.end()) == "vehicle"
         if near and (len(letters) > 1 or " " in match.group()):
             found.append(Identifier(*match.span(), match.group(), match.group().replace(" ", "").upper()))
-        elif uncertain and label is None and len(letters) == 3 and not re.search(r"\s?(?:19|20)\d\d$", match.group()):
-            found.append(Identifier(*match.span(), match.group(), match.group().replace(" ", "").upper(), False))
-    return found
+        elif label is None and (len(letters) == 3 or suffixed) and letters.isupper():
+            year = bool(re.search(r"\s?(?:19|20)\d\d$", match.group()))
+            if uncertain or not year:
+                found.append(Identifier(*match.span(), match.group(), match.group().replace(" ", "").upper(), not year))
+    return sorted(found, key=lambda item: item.start)
 
 
 _AT, _DOT = r"\s?(?:\[at\]|\(at\)|\[@\]|\(@\))\s?", r"\s?(?:\[dot\]|\(dot\)|\[\.\]|\.)\s?"

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -259,3 +260,36 @@ def test_task_files_hold_what_lm_eval_needs(tmp_path):
         for field in ("doc_to_text", "doc_to_choice", "doc_to_target"):
             for name in __import__("re").findall(r"\b([a-z]+)\b(?=[^{]*}})", str(config.get(field, ""))):
                 assert name in rows.column_names, (task, name)
+
+
+# ---- what the notebooks show by hand is what the kit computes
+
+
+def shown_in(notebook, *names):
+    """Functions as a notebook defines them, taken out of its text twin."""
+    import ast
+
+    tree = ast.parse((Path(__file__).parents[1] / "notebooks" / "source" / f"{notebook}.py").read_text(encoding="utf-8"))
+    found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in names]
+    assert {node.name for node in found} == set(names)
+    space = {"math": math, "random": random}
+    exec(compile(ast.Module(found, []), notebook, "exec"), space)
+    return [space[name] for name in names]
+
+
+def test_the_interval_made_by_hand_is_ours():
+    (by_hand,) = shown_in("04_measure_first", "wilson_by_hand")
+    for n in (1, 7, 40, 389):
+        for right in range(n + 1):
+            share = evaluation.wilson(right, n)
+            assert all(math.isclose(max(0, min(1, a)), b, abs_tol=1e-9) for a, b in zip(by_hand(right, n), (share.low, share.high)))
+
+
+def test_runs_of_words_made_by_hand_are_as_alike_as_ours():
+    from helpers.corpus import duplicates
+
+    (shingles,) = shown_in("05_build_the_data", "shingles")
+    first, second = "satu dua tiga empat lima enam", "satu dua tiga empat lima tujuh"
+    by_hand = len(shingles(first, duplicates.WORDS) & shingles(second, duplicates.WORDS))
+    everything = len(shingles(first, duplicates.WORDS) | shingles(second, duplicates.WORDS))
+    assert math.isclose(by_hand / everything, duplicates.jaccard(duplicates.shingles(first), duplicates.shingles(second)))

@@ -15,6 +15,14 @@ from helpers.evaluation.likelihood import ANSWER
 # What is the same in every task file.
 COMMON = {"test_split": "test", "num_fewshot": 0, "metadata": {"version": 1.0}}
 ACCURACY = {"aggregation": "mean", "higher_is_better": True}
+CHOICES = {
+    "output_type": "multiple_choice",
+    "doc_to_text": "{{question}}\n{{cue}}",
+    "doc_to_choice": "{{options}}",
+    "doc_to_target": "{{answer}}",
+    "target_delimiter": " ",
+    "metric_list": [{"metric": "acc_norm", **ACCURACY}],
+}
 TASKS = {
     "lepaslatih_pairs": {
         "output_type": "multiple_choice",
@@ -24,22 +32,8 @@ TASKS = {
         "target_delimiter": "",
         "metric_list": [{"metric": "acc", **ACCURACY}],
     },
-    "lepaslatih_choices": {
-        "output_type": "multiple_choice",
-        "doc_to_text": "{{question}}\n{{cue}}",
-        "doc_to_choice": "{{options}}",
-        "doc_to_target": "{{answer}}",
-        "target_delimiter": " ",
-        "metric_list": [{"metric": "acc_norm", **ACCURACY}],
-    },
-    "lepaslatih_retention": {
-        "output_type": "multiple_choice",
-        "doc_to_text": "{{question}}\n{{cue}}",
-        "doc_to_choice": "{{options}}",
-        "doc_to_target": "{{answer}}",
-        "target_delimiter": " ",
-        "metric_list": [{"metric": "acc_norm", **ACCURACY}],
-    },
+    "lepaslatih_choices": CHOICES,
+    "lepaslatih_retention": CHOICES,
     "lepaslatih_prose": {
         "output_type": "loglikelihood_rolling",
         "doc_to_text": "",

@@ -426,7 +426,7 @@ show.reliability(bins, error)
 
 # %% [markdown]
 # Points below the dashed line mean: surer than right; above it: right more often than sure. With few answers a point, most of the
-# distance is luck (section 1). Notebook 07 makes the same picture for the tuned reader of
+# distance is luck (section 1). Notebook 07 makes the same comparison for the tuned reader of
 # letters, and notebook 11 uses it to decide which cases go to a person.
 #
 # ## 8. What must not be lost

@@ -86,13 +86,18 @@ class Grammar:
         if word.low == "ak":
             return capitals or known and right.style == "l"
         # anak: “Jugah anak Barieng”, but neither “dua anak Siti” nor “Tabung Anak Yatim”
-        if capitals and known:
+        if capitals and (known or self.names_child(word)):
             return True
         free = not left.kinds & FIXED and not affixed(left.low)
         if capitals:
             return free and word.style != "T" and not right.kinds & PLAIN and right.low != "malaysia"
         small = left.style == "l" and right.style == "l" and left.has("soft", "strong") and right.has("soft", "strong")
         return small and free and not right.kinds & FIXED
+
+    def names_child(self, particle):
+        """Whether “anak” in small letters stands between two capitals of which the second is a name: “Linggi anak Jarau”, and Linggi is a river too."""
+        left, right = particle.before, particle.after
+        return particle.low == "anak" and particle.style == "l" and right is not None and right.named and "common" not in left.kinds
 
     def after_particle(self, particle):
         """The first word of the father's name after a particle, over titles; None where there is none."""

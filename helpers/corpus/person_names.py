@@ -32,6 +32,8 @@ class PersonName:
     score: float
 
 
+# countries of those who are listed as “name, country, passport”
+_LANDS = "indonesia|bangladesh|nepal|myanmar|vietnam|filipina|pakistan|india|thailand|kemboja|laos|sri lanka|china|singapura|brunei"
 # what “Nama …:” names when it names no person
 _NAMELESS = (
     "syarikat|produk|barang|jalan|sekolah|projek|bank|kedai|taman|kampung|fail|mesyuarat|acara|program|kursus|pertubuhan|persatuan|premis|"
@@ -47,7 +49,7 @@ def _patterns():
     quoted = r"\s*[,:“\"']?\s*(?:ialah\s+|adalah\s+)?"
     said = r"(?:\s+(?:ialah|adalah|tu|ni|is|dlm\s+ic|dalam\s+ic|yg\s+betul))?"
     relation = rf"(?:(?:{p['relations']})(?:\s+(?:{p['relation_words']})){{1,3}}|(?i:{p['addressing']}))"
-    number = r"(?:no\.?|nombor|bernombor)?\s*(?:k\.?/?p|ic|i/c|kad pengenalan|mykad|nric)\b|\d{6}-\d\d-\d{4}|\d{12}\b|(?:ber)?(?:umur|usia)\b|\(?\d\d tahun"
+    number = r"(?:no\.?|nombor|bernombor)?\s*(?:k\.?/?p|ic|i/c|kad pengenalan|mykad|nric)\b|\d{6} ?- ?\d\d ?- ?\d{4}|\d{12}\b|(?:warga\w*|rakyat)\s+[A-Z]|(?:{_LANDS})\s*,|(?:ber)?(?:umur|usia)\b|\(?\d\d tahun"
     return {
         "label": re.compile(
             rf"{begin}(?:{p['labels']}|nama(?!\s+(?:{_NAMELESS})\b)(?:\s+\w{{2,}}){{1,2}})(?:\s+saya)?\s*(?:\([^)\n]{{1,30}}\))?[ \t]*[:=][ \t]*\n?[ \t]*(?:\d[.)]\s*)?",
@@ -59,7 +61,7 @@ def _patterns():
         "relation": re.compile(rf"{begin}{relation}\s*(?:,\s*iaitu|[,:]|iaitu|ialah|bernama)?\s+(?=[A-Z][a-z])"),
         "closing": re.compile(rf"(?:{p['closings']})[^\n]{{0,20}}\n+[\s.(_…-]*{here}", re.I),
         "speaks": re.compile(rf"\s+(?:{p['human_verbs']})\b"),
-        "number": re.compile(rf"\s*[,(–:-]{{0,2}}\s*(?:{number})", re.I),
+        "number": re.compile(rf"\s*[,(–:/-]{{0,2}}\s*(?:{number})", re.I),
         "office": re.compile(rf"\s*[,(–:-]{{1,2}}\s*(?:(?:tel|h/?p|hp)\b\.?|01\d[- ]?\d{{3}}|(?:{p['offices']})\b)", re.I),
     }
 
@@ -92,7 +94,7 @@ class _Finder(Grammar):
                 continue  # “recycle bin area”
             if left.style == "l" and left.kinds & PLAIN and "strong" not in left.kinds:
                 continue
-            if left.style in "TU" and left.kinds & FIXED and not left.has("nick") and not left.named:
+            if left.style in "TU" and left.kinds & FIXED and not left.has("nick") and not left.named and not self.names_child(word):
                 continue
             self.add(self.left(left, left.style), max(right, self.run(right, right.style), key=lambda w: w.index), 0.95)
 

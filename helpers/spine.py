@@ -159,6 +159,7 @@ def summary(board):
         "chrf",
         "purity",
         "tokens_per_second",
+        "peak_memory",
         "minutes",
     ]
     return [m for m in wanted if m in known]

@@ -214,7 +214,7 @@ def test_the_suite_fills_a_column_that_the_schema_accepts(tmp_path, smol):
     assert len([name for name in scores if name.startswith("diagnostics:")]) == 10
     for name, score in scores.items():
         assert score.n > 0 and score.low <= score.value <= score.high, name
-        assert name == "tokens_per_second" or score.floor is not None, name
+        assert name in ("tokens_per_second", "peak_memory") or score.floor is not None, name
     path = tmp_path / "scoreboard.json"
     board = scoreboard.record(path, "base", scores | {"note": "words", "minutes": 1.5}, profile="smoke")
     schema = json.loads((scoreboard.Path(scoreboard.__file__).with_name("scoreboard.schema.json")).read_text())

@@ -15,7 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 
 SCHEMA = 2
-LOWER_IS_BETTER = {"bits_per_byte", "wrongful_approvals", "minutes"}
 
 
 @lru_cache

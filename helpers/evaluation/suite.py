@@ -14,6 +14,7 @@ import time
 from helpers.evaluation import likelihood
 from helpers.evaluation.intervals import Mean, wilson
 from helpers.evaluation.text import chrf, purity
+from helpers.training import peak_memory
 
 # What each office is for, in words that the model can find probable or not; abbreviations alone mean nothing to a small model.
 OFFICES = {
@@ -44,7 +45,8 @@ def measure(model, tokenizer, settings, seed=0):
     scores = {}
     for part in parts:
         scores |= part(model, tokenizer, settings, seed)
-    return scores
+    peak = peak_memory() / 1e9
+    return scores | {"peak_memory": Mean(peak, 1, peak, peak, "GB", "peak of the process so far", seed=None)}
 
 
 def malay_prose(model, tokenizer, settings, seed=0):

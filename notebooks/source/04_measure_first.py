@@ -466,7 +466,7 @@ header, lines = scoreboard.rows({"columns": {"base": board["columns"]["base"]}},
 show.table(lines, header)
 
 # %% [markdown]
-# How to read it: *bits per byte* is better when lower, everything else when higher. Compare each score with its floor, not
+# How to read it: *bits per byte* and memory are better when lower, everything else when higher. Compare each score with its floor, not
 # with 100. The test of Malay, phenomenon by phenomenon, with the floor of the whole test dashed
 # (a phenomenon's own floor is 50% where it has pairs only, and 25% where it has questions only):
 

@@ -33,7 +33,7 @@
 # | profile | time | peak memory |
 # |---|---|---|
 # | `smoke` | a minute | as laptop |
-# | `laptop` (two cores) | 3 minutes | below 1.7 GB |
+# | `laptop` (two cores) | 4 minutes | 1.5 GB |
 
 # %%
 # Find the kit, or install it where it is not (on Colab).

@@ -24,7 +24,7 @@ def one(tokens):
         training.supervised_loss(
             tuned, {"input_ids": ids, "prompt_length": tokens // 2, "weights": torch.ones(tokens - tokens // 2)}
         ).backward()
-    return training.peak_memory()
+    return machine.peak_memory()
 
 
 def main():

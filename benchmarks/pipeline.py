@@ -44,6 +44,7 @@ def rows(n, seed=0):
 
 def one(n):
     """Run the pipeline on `n` rows; print a line for the run and one for each step."""
+    from helpers import machine
     from helpers.corpus import pipeline
 
     with tempfile.TemporaryDirectory() as folder:
@@ -51,7 +52,7 @@ def one(n):
         source.mkdir()
         with open(source / "rows.jsonl", "w", encoding="utf-8") as file:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows(n))
-        before = pipeline.peak_memory()
+        before = machine.peak_memory()
         steps = [name for name in pipeline.STEPS if name != "personal"]
         cpu = time.process_time()
         report = pipeline.run(source, Path(folder) / "out", steps=steps, licence="CC0", progress=sys.stderr.isatty())

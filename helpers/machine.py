@@ -261,3 +261,15 @@ def remember(machine, path=None):
     partial.write_text(json.dumps(asdict(machine)))
     partial.replace(path)
     return path
+
+
+def peak_memory():
+    """Peak resident memory of this process in bytes (0 where the system does not tell)."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return getattr(psutil.Process().memory_info(), "peak_wset", 0)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else peak * 1024

@@ -30,8 +30,9 @@ import numpy as np
 
 from helpers.corpus import cards, duplicates, ngrams, readers, splits
 from helpers.corpus.journal import Journal, Parts, fingerprint
-from helpers.corpus.report import Report, Tally, added_up, card, peak_memory
+from helpers.corpus.report import Report, Tally, added_up, card
 from helpers.corpus.steps import AFTER, BEFORE, STEPS, Settings, Work, like
+from helpers.machine import peak_memory
 
 PART_ROWS, PART_CHARACTERS, BATCH_ROWS, BATCH_CHARACTERS = 50_000, 40_000_000, 1_000, 1_000_000
 OUTPUTS = (*(f"{name}.jsonl" for name in splits.NAMES), "dropped.jsonl", "card.md", "report.json")

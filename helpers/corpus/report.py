@@ -6,8 +6,6 @@ header, rows = report.table()                # a row for each step: in, out, dro
 """
 
 import json
-import re
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -117,20 +115,6 @@ def added_up(parts, seconds):
     for name, more in seconds.items():
         total[name]["seconds"] += more
     return [one | {"seconds": round(one["seconds"], 3)} for one in (total[name] for name in ("read", *STEPS) if name in total)]
-
-
-def peak_memory():
-    """The largest resident memory that this process has had, in bytes."""
-    import psutil
-
-    if sys.platform == "win32":
-        return psutil.Process().memory_info().peak_wset
-    status = Path("/proc/self/status")
-    if status.is_file():  # getrusage would count the process that started this one, too
-        return int(re.search(r"VmHWM:\s*(\d+)", status.read_text())[1]) * 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def card(report, sample, every):

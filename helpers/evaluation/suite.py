@@ -14,7 +14,7 @@ import time
 from helpers.evaluation import likelihood
 from helpers.evaluation.intervals import Mean, wilson
 from helpers.evaluation.text import chrf, purity
-from helpers.training import peak_memory
+from helpers.machine import peak_memory
 
 # What each office is for, in words that the model can find probable or not; abbreviations alone mean nothing to a small model.
 OFFICES = {

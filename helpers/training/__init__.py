@@ -17,6 +17,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from helpers.machine import peak_memory
+
 # What one decision is worth against a token that a constrained decoder would force.
 FORCED_WEIGHT = 0.15
 
@@ -217,17 +219,3 @@ def finetune(model, tokenizer, examples, folder, settings=None, callbacks=(), ca
     shutil.rmtree(work, ignore_errors=True)
     model.eval()
     return result
-
-
-def peak_memory():
-    """Peak resident memory of this process in bytes (0 where the system does not tell)."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        import psutil
-
-        return getattr(psutil.Process().memory_info(), "peak_wset", 0)
-    import platform
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if platform.system() == "Darwin" else peak * 1024

@@ -453,3 +453,9 @@ def test_importing_stays_light():
     code = "import sys; import helpers.corpus.personal; print([m for m in ('presidio_analyzer', 'spacy', 'torch') if m in sys.modules])"
     root = Path(__file__).resolve().parent.parent
     assert subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_a_country_is_evidence_for_a_passport_and_hides_nothing_else():
+    assert [found.text for found in identifiers.find_passports("2. Suresh, Nepal, N4418821")] == ["N4418821"]
+    assert [found.text for found in identifiers.find_accounts("Akaun pekerja Nepal itu: 7612 3456 7801")] == ["7612 3456 7801"]
+    assert [found.text for found in identifiers.find_registrations("Pembekal dari Thailand, 202301012345")] == ["202301012345"]

@@ -37,8 +37,7 @@ LABELS = {
     "card": r"kad\s+(?:kredit|debit|bank|atm)(?:nya)?|credit\s+card|debit\s+card|visa|master\s?card|amex",
     "company": r"ssm|pendaftaran\s+(?:syarikat|perniagaan)|no\.?\s+syarikat|nombor\s+syarikat|syarikat|perniagaan|roc|rob|co\.\s?(?:reg|no)|company\s+no|sdn\.?\s+bhd\.?|"
     r"berhad|enterprise|trading|plt|llp|pemilik\s+tunggal",
-    "passport": r"pas(?:s)?port?|paspot|warga\s?negara|pekerja\s+asing|(?:warga|rakyat)\s+asing|foreign\s+workers?|indonesia|bangladesh|myanmar|nepal|vietnam|filipina|"
-    r"pakistan|thailand|kemboja|nationality",
+    "passport": r"pas(?:s)?port?|paspot",
     "vehicle": r"plat|kereta|motosikal|motor|kenderaan|lori|van|bas|teksi|treler|pacuan|no\.?\s+pendaftaran|skuter|pikap|jip|mpv|suv|trak|"
     r"keta|kete|krete|moto|myvi|proton|perodua|viva|axia|saga|alza|bezza|ativa|aruz|wira|waja|kancil|kelisa|iswara|persona|exora|hilux|vios|triton|honda|"
     r"toyota|nissan|yamaha|modenas|kawasaki|mazda|hyundai|mitsubishi|suzuki|isuzu|hino|y15|ex5|lc135|parkir|parking|trailer|pemandu|tunda",
@@ -346,6 +345,14 @@ _NO_PLATE = {  # abbreviations that stand before numbers
 }  # fmt: skip
 
 
+# Lists of foreign workers give name, country and number without the word passport (and a name such as Nguyen Van Loc looks like a van).
+_FOREIGNER = re.compile(
+    r"\b(?:warga\s?negara|(?:pekerja|warga|rakyat)\s+asing|foreign\s+workers?|nationality|indonesia|bangladesh|myanmar|nepal|vietnam|filipina|"
+    r"pakistan|thailand|kemboja)\b",
+    re.I,
+)
+
+
 def find_passports(text, uncertain=False):
     """Find passport numbers (`A12345678`, `H…` of Sabah, `K…` of Sarawak, foreign ones) after a label.
 
@@ -355,7 +362,14 @@ def find_passports(text, uncertain=False):
     found = []
     for match in _PASSPORT.finditer(text):
         label = label_before(text, match.start(), 90)
-        if label == "passport" or (label is None and match.group()[0].isalpha() and label_after(text, match.end()) == "passport"):
+        foreigner = (
+            match.group()[0].isalpha() and label in (None, "vehicle") and _FOREIGNER.search(text, max(0, match.start() - 90), match.start())
+        )
+        if (
+            label == "passport"
+            or foreigner
+            or (label is None and match.group()[0].isalpha() and label_after(text, match.end()) == "passport")
+        ):
             found.append(Identifier(*match.span(), match.group(), match.group().replace(" ", "")))
         elif uncertain and label is None and re.fullmatch(r"[AHK]\d{8}", match.group()):
             found.append(Identifier(*match.span(), match.group(), match.group(), False))

@@ -1,7 +1,7 @@
 # Thin on purpose: every target is one call of `python -m helpers`, which Windows users type themselves.
 PYTHON ?= python3
 
-.PHONY: run test lab doctor setup notebooks checkpoints
+.PHONY: run test lab doctor setup notebooks checkpoints bench
 run:
 	@$(PYTHON) -m helpers run
 test:
@@ -16,3 +16,5 @@ notebooks:
 	@$(PYTHON) -m helpers notebooks
 checkpoints:
 	@$(PYTHON) -m helpers checkpoints
+bench:
+	@$(PYTHON) -m helpers bench

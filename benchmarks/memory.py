@@ -14,16 +14,16 @@ def one(tokens):
     import torch
 
     from helpers import machine, models, training
+    from helpers.training.engine import Engine
 
     machine.frugal_malloc()
     torch.set_num_threads(machine.cores())
     model, _ = models.load()
     tuned = training.with_lora(model, training.Settings()).train()
-    ids = torch.randint(100, 40_000, (tokens,))
+    engine = Engine(tuned, rows=tokens)
+    document = training.Example(torch.randint(100, 40_000, (tokens,)).tolist(), tokens // 2, [1.0] * (tokens - tokens // 2))
     for _ in range(3):
-        training.supervised_loss(
-            tuned, {"input_ids": ids, "prompt_length": tokens // 2, "weights": torch.ones(tokens - tokens // 2)}
-        ).backward()
+        engine.loss(engine.batch([document])).backward()
     return machine.peak_memory()
 
 

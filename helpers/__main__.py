@@ -6,7 +6,10 @@ run          the main job: the spine of the course in the laptop profile, into r
 test         lint, tests, every notebook in the smoke profile, the spine
 lab          open JupyterLab on the course
 notebooks    make the notebooks from their text twins and run them for their stored outputs
+finetune     fine-tune the model on your own file or folder
 checkpoints  train the checkpoint that ships with the kit again
+ablations    measure again what each setting of training buys and costs
+bench        measure training against its peers, side by side (half an hour on an idle machine)
 export-tasks write the kit's test sets as task files that lm-eval runs
 mortgage     take letters of your own through the mortgage desk
 letters      look at composed application letters
@@ -34,8 +37,22 @@ def main(arguments=None):
     notebooks.add_argument("names", nargs="*", help="numbers of notebooks (all by default)")
     notebooks.add_argument("--profile", default="laptop", choices=("smoke", "laptop", "gpu"))
     notebooks.add_argument("--run", default="", help="take the executed notebooks of this run folder instead of running them again")
+    finetune = commands.add_parser("finetune", help="your own data in, an adapter out")
+    finetune.add_argument("--in", dest="source", required=True, metavar="data.jsonl")
+    finetune.add_argument("--out", dest="target", required=True, metavar="folder")
+    finetune.add_argument("--model", default="smollm2-135m", help="a name of the catalogue, a folder, or owner/name on the hub")
+    finetune.add_argument("--text", help="the column that holds the text, where it is not found")
+    finetune.add_argument("--longest", type=int, default=400, help="leave out documents of more tokens")
+    finetune.add_argument("--epochs", type=float, default=2.0)
+    finetune.add_argument("--layers", type=int, help="train only the top layers: faster, and a little worse")
+    finetune.add_argument("--licence", default="unknown", help="of the data, for the model card")
+    ablations = commands.add_parser("ablations", help="what each setting buys and costs")
+    ablations.add_argument("--out", default="build/ablations")
+    ablations.add_argument("--table", choices=("letters", "prose"), help="only this table")
     checkpoints = commands.add_parser("checkpoints", help="train the shipped checkpoint again")
     checkpoints.add_argument("--out", default="build/checkpoint")
+    bench = commands.add_parser("bench", help="training against its peers")
+    bench.add_argument("options", nargs=argparse.REMAINDER, help="passed on to `python -m benchmarks.training`")
     tasks = commands.add_parser("export-tasks", help="the test sets as files for lm-eval")
     tasks.add_argument("folder")
     mortgage = commands.add_parser("mortgage", help="letters in, decisions out")
@@ -69,7 +86,7 @@ def main(arguments=None):
     except Exception as error:
         from helpers.models import ModelError
 
-        if isinstance(error, (ModelError, ValueError, FileNotFoundError)):
+        if isinstance(error, (ModelError, ValueError, OSError)):
             print(f"error: {error}", file=sys.stderr)
             return 2
         raise

@@ -69,6 +69,36 @@ def checkpoints(options):
     return checkpoint.make(Path(options.out))
 
 
+def finetune(options):
+    """Fine-tune on the learner's own file; prints where the adapter is and its held-out loss."""
+    import torch
+
+    from helpers.ablations import progress
+    from helpers.training import Settings, own
+
+    machine.frugal_malloc()
+    torch.set_num_threads(machine.cores())
+    settings = Settings(epochs=options.epochs, layers=options.layers, learning_rate=5e-4, evaluate_every=20, patience=3)
+    result = own.finetune_file(
+        options.source, options.target, options.model, settings, options.longest, options.text, options.licence, [progress()]
+    )
+    before, after = result.held_out[0], result.held_out[-1]
+    print(f"held-out loss {before[1]:.3f} at step {before[0]}, {after[1]:.3f} at step {after[0]}; the adapter is in {result.adapter}")
+    return 0
+
+
+def bench(options):
+    """The benchmark of training, side by side with its peers."""
+    return subprocess.call([sys.executable, "-m", "benchmarks.training", *options.options], cwd=ROOT)
+
+
+def ablations(options):
+    """Measure the tables of notebook 07 again."""
+    from helpers import ablations as room
+
+    return room.make(options.out, options.table)
+
+
 def letters(options):
     """Print composed letters with the answers that a model should write."""
     from helpers.worlds.mortgage import fields

@@ -120,6 +120,27 @@ def _machine(folder):
     return found
 
 
+def _best_within(share):
+    """The run of the ablation table with the most fields right in at most this share of the first run's minutes."""
+    from helpers.ablations import TABLE
+
+    runs = json.loads(TABLE.read_text(encoding="utf-8"))["letters"]
+    limit = share * next(iter(runs.values()))["minutes"]
+    return max((name for name, run in runs.items() if run["minutes"] <= limit), key=lambda name: runs[name]["fields"])
+
+
+def _is_gradient_at_input(function):
+    """Does a function of (G, W, A, B, s) return the gradient that a LoRA layer hands down to its input?"""
+    import torch
+
+    try:
+        shapes = (5, 4), (4, 3), (2, 3), (4, 2)
+        G, W, A, B = (torch.arange(m * n, dtype=torch.float32).reshape(m, n).sin() for m, n in shapes)
+        return torch.allclose(function(G, W, A, B, 0.5), G @ (W + 0.5 * B @ A), atol=1e-5)
+    except Exception:  # whatever a learner's function may raise, it is not right yet
+        return False
+
+
 # Exercises: a test of the answer, and what to think about when it is wrong.
 EXERCISES = {
     "00.1": (
@@ -155,9 +176,25 @@ EXERCISES = {
         lambda a: isinstance(a, (int, float)) and abs(a - 108 / 120) < 0.001,
         "of the 120 pieces that should be found, how many were?",
     ),
+    "06.1": (
+        lambda a: isinstance(a, int) and a == -(-576 * 1536 // (576 + 1536)),
+        "a LoRA of rank r has r·(n+m) numbers and the matrix n·m: divide, and round up",
+    ),
+    "06.2": (
+        lambda a: callable(a) and _is_gradient_at_input(a),
+        "the outputs depend on X through W and through A and B: G W for the first way, s (G B) A for the second; add them",
+    ),
+    "06.3": (
+        lambda a: isinstance(a, (int, float)) and abs(a - 33.030144) < 0.1,
+        "lora_parameters(shapes['Qwen3-4B'], rank=8) numbers of two bytes each; a megabyte is a million bytes",
+    ),
     "07.1": (
         lambda a: isinstance(a, int) and a == 16 * (576 + 1536),
         "a LoRA of rank r on a matrix of n×m adds r·(n+m) numbers: the gate projection is 576×1536, the rank 16",
+    ),
+    "07.2": (
+        lambda a: a == _best_within(2 / 3),
+        "cross out the rows with more than two thirds of the first row's minutes; of the rest, take the largest share of fields",
     ),
     "11.1": (
         lambda a: isinstance(a, (int, float)) and abs(a - 2019.57) < 0.01,

@@ -136,21 +136,24 @@ def funnel(steps, title=""):
     plt.show()
 
 
-def curve(points, title="", ylabel="loss", smooth=15):
-    """A loss curve: every step pale, the running mean on top. `points`: `[(step, loss)]`."""
+def curve(points, title="", ylabel="loss", smooth=15, held_out=()):
+    """A loss curve: every step pale, the running mean on top, `held_out` as dots. All are `[(step, loss)]`."""
     import matplotlib.pyplot as plt
 
     figure, axis = plt.subplots()
-    _draw_curve(axis, points, smooth)
+    _draw_curve(axis, points, smooth, held_out)
     axis.set(title=title, ylabel=ylabel, xlabel="step")
     plt.show()
 
 
-def _draw_curve(axis, points, smooth=15):
+def _draw_curve(axis, points, smooth=15, held_out=()):
     steps, losses = [s for s, _ in points], [v for _, v in points]
     means = [sum(losses[max(0, i - smooth + 1) : i + 1]) / min(i + 1, smooth) for i in range(len(losses))]
     axis.plot(steps, losses, color=COLOURS[4], alpha=0.4, linewidth=1)
-    axis.plot(steps, means, color=COLOURS[0])
+    axis.plot(steps, means, color=COLOURS[0], label="training, running mean")
+    if held_out:
+        axis.plot(*zip(*held_out), "o-", color=COLOURS[1], label="held out")
+        axis.legend()
     if losses and min(losses) > 0:
         axis.set_yscale("log")
 
@@ -158,7 +161,7 @@ def _draw_curve(axis, points, smooth=15):
 class LiveCurve:
     """A loss curve that grows while training runs, with a progress bar and the minutes left.
 
-    Call it with `(step, steps, loss)` after each step; `callback()` makes a Trainer callback of it. In a notebook
+    Call it with `(step, steps, loss)` after each step; the held-out loss, where a run measures it, is drawn too. `callback()` makes a Trainer callback of it. In a notebook
     without a front end (papermill) nothing is drawn live; `curve` gives the static picture afterwards.
     """
 
@@ -166,7 +169,7 @@ class LiveCurve:
         import ipywidgets as widgets
         from IPython.display import display
 
-        self.every, self.points = every, []
+        self.every, self.points, self.held_out = every, [], []
         self.bar = widgets.IntProgress(min=0, max=1, layout=widgets.Layout(width="60%"))
         self.text = widgets.Label("starting …")
         self.picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
@@ -192,7 +195,7 @@ class LiveCurve:
 
         figure = Figure(figsize=(8, 3.6), dpi=80)
         axis = figure.subplots()
-        _draw_curve(axis, self.points)
+        _draw_curve(axis, self.points, held_out=self.held_out)
         axis.set(xlabel="step", ylabel="loss")
         out = io.BytesIO()
         figure.savefig(out, format="png")
@@ -208,6 +211,8 @@ class LiveCurve:
             def on_log(self, args, state, control, logs=None, **kwargs):
                 if logs and "loss" in logs:
                     live(state.global_step, state.max_steps, logs["loss"])
+                if logs and "eval_loss" in logs:
+                    live.held_out.append((state.global_step, logs["eval_loss"]))
 
         return Callback()
 

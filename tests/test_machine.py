@@ -130,9 +130,9 @@ def test_a_gpu_computes_in_what_it_has():
 
 
 def test_less_memory_gives_a_smaller_micro_batch():
-    sizes = [plan(computer(memory_available=int(free * GB))).micro_batch_tokens for free in (16, 2, 1.6, 1.2, 0.5)]
+    sizes = [plan(computer(memory_available=int(free * GB))).micro_batch_tokens for free in (16, 2, 1.4, 1.2, 0.5)]
     assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] == sizes[1] > sizes[2] > sizes[3] == sizes[4] == 128
+    assert sizes[0] == sizes[1] > sizes[2] > sizes[3] > sizes[4] == 128
 
 
 def test_minutes_follow_the_measured_speed():

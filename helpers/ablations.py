@@ -4,7 +4,7 @@
 
 Two tables. `letters`: the reading task with other ranks, layers and amounts of data. `prose`: the open model adapted to Malay prose,
 on all layers or the top ones, with its own tokenizer or one that has learnt Malay pieces.
-Test letters are not touched. The result is `helpers/checkpoints/ablations.json`.
+Test letters are not touched. The tables that ship are `helpers/checkpoints/ablations.json`.
 """
 
 import gc
@@ -14,7 +14,8 @@ import shutil
 import sys
 from pathlib import Path
 
-TABLE = Path(__file__).parent / "checkpoints" / "ablations.json"
+from helpers.lesson import ABLATIONS, profile_settings
+
 LETTERS, LONGEST = 180, 480
 # name: (letters, other settings than the usual)
 READING = {
@@ -25,7 +26,6 @@ READING = {
     "rank 64": (LETTERS, {"rank": 64, "alpha": 128}),
     "top 15 layers, lower ones cached": (LETTERS, {"layers": 15}),
     "top 10 layers, lower ones cached": (LETTERS, {"layers": 10}),
-    "top 15 layers, as many minutes": (int(1.8 * LETTERS), {"layers": 15}),
 }
 # name: (new pieces in the tokenizer, other settings than the usual); None: the open model as it is
 PROSE = {
@@ -82,7 +82,6 @@ def prose(work, wish):
     from helpers import models, training
     from helpers.corpus import builtin
     from helpers.evaluation import suite
-    from helpers.lesson import profile_settings
     from helpers.models import vocabulary
 
     sizes, texts = profile_settings("laptop"), [row["text"] for row in builtin("prose", "train")]
@@ -129,5 +128,5 @@ def make(folder, only=None):
             os.replace(part, path)
             shutil.rmtree(folder / f"{table}-{number}", ignore_errors=True)
             gc.collect()
-    print(f"{path} has the tables; copy it to {TABLE.parent} to ship them")
+    print(f"{path} has the tables; copy it to {ABLATIONS} to ship them")
     return 0

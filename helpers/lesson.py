@@ -24,6 +24,7 @@ except ModuleNotFoundError:
     from helpers import lesson"""
 
 SHIPPED = Path(__file__).parent / "checkpoints" / "mortgage"
+ABLATIONS = Path(__file__).parent / "checkpoints" / "ablations.json"  # made by `python -m helpers ablations`
 
 
 def profile_settings(profile):
@@ -122,9 +123,7 @@ def _machine(folder):
 
 def _best_within(share):
     """The run of the ablation table with the most fields right in at most this share of the first run's minutes."""
-    from helpers.ablations import TABLE
-
-    runs = json.loads(TABLE.read_text(encoding="utf-8"))["letters"]
+    runs = json.loads(ABLATIONS.read_text(encoding="utf-8"))["letters"]
     limit = share * next(iter(runs.values()))["minutes"]
     return max((name for name, run in runs.items() if run["minutes"] <= limit), key=lambda name: runs[name]["fields"])
 

@@ -458,9 +458,7 @@ for name, score in {"without replay": plain, "with replay": replayed}.items():
 # %%
 import json
 
-from helpers import ablations
-
-table = json.loads(ablations.TABLE.read_text(encoding="utf-8"))
+table = json.loads(lesson.ABLATIONS.read_text(encoding="utf-8"))
 rows_of_table = [
     (name, run["documents"], f"{run['minutes']:.1f}", f"{run['loss']:.3f}", f"{run['fields']:.0%} ({run['low']:.0%}–{run['high']:.0%})", f"{run['megabytes']:.0f}")
     for name, run in table["letters"].items()

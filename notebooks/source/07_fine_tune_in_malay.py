@@ -408,7 +408,7 @@ english = as_documents(suite.sample(builtin("replay"), here.settings["stage_repl
 mixed = instructions + english
 random.Random(0).shuffle(mixed)
 for name, documents in {"instructions": instructions, "instructions + replay": mixed}.items():
-    del malay
+    malay = model = None
     gc.collect()
     malay, _ = models.load(here.plan.model, device=here.plan.device, adapter=here.folder / "malay-prose", merge=False)
     live = show.LiveCurve()

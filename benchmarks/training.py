@@ -16,6 +16,7 @@ folder after a change of the code that is measured.
 import argparse
 import importlib.util
 import json
+import signal
 import statistics
 import sys
 import tempfile
@@ -276,4 +277,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the run which is on ends with this process
     sys.exit(main())

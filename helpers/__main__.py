@@ -48,7 +48,6 @@ def main(arguments=None):
     finetune.add_argument("--licence", default="unknown", help="of the data, for the model card")
     ablations = commands.add_parser("ablations", help="what each setting buys and costs")
     ablations.add_argument("--out", default="build/ablations")
-    ablations.add_argument("--table", choices=("letters", "prose"), help="only this table")
     checkpoints = commands.add_parser("checkpoints", help="train the shipped checkpoint again")
     checkpoints.add_argument("--out", default="build/checkpoint")
     bench = commands.add_parser("bench", help="training against its peers")

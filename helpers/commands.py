@@ -93,10 +93,10 @@ def bench(options):
 
 
 def ablations(options):
-    """Measure the tables of notebook 07 again."""
+    """Measure the table of notebook 07 again."""
     from helpers import ablations as room
 
-    return room.make(options.out, options.table)
+    return room.make(options.out)
 
 
 def letters(options):

@@ -447,9 +447,9 @@ for name, score in {"without replay": plain, "with replay": replayed}.items():
     print(f"{name:15} {score.value - before.value:+.1%} against the open model; {overlap}")
 
 # %% [markdown]
-# Whatever the sign of these numbers in your run, their intervals are part of them. A small LoRA on the top layers, a few minutes
-# long, cannot forget much: most weights were never touched. The audit earns its keep when training gets longer, and it costs
-# a minute.
+# Whatever the sign of these numbers in your run, their intervals are part of them. A small LoRA on the top layers, trained for
+# minutes, has little room to forget: most weights were never touched. The audit earns its keep when training gets longer, and
+# it costs a minute.
 #
 # ## 12. What a setting buys
 #

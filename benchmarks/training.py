@@ -69,7 +69,8 @@ def once(job, rows, path):
         else:
             lines = [line for line in seen["errors"].splitlines() if line.strip()]
             row["error"] = lines[-1] if lines else f"the process ended with status {seen['code']}"
-    rows[:] = [old for old in rows if old["job"] != row["job"]] + [row]
+    # a peer that was run again has another loss, and the old runs to its old bar go
+    rows[:] = [old for old in rows if {**old["job"], "bar": job.bar} != row["job"]] + [row]
     measure.write(path, {"rows": rows})
     return row
 
@@ -95,6 +96,11 @@ def against(rows, peers, number):
     """Each row's own figure: with the row of the same seed of the fair peer, where there is one."""
     pairs = {row["job"]["seed"]: row for row in peers}
     return [number(row, pairs[row["job"]["seed"]]) for row in rows if row["job"]["seed"] in pairs]
+
+
+def disturbed(row):
+    """Whether other processes were busy before or during a run: its times then say little."""
+    return row["busy"] > IDLE or row["others"] > IDLE
 
 
 def table(titles, lines):
@@ -123,9 +129,7 @@ def speed_table(rows):
         times = against(of_arm, found.get(PEER, []), lambda row, peer: row["tokens_per_second"] / peer["tokens_per_second"])
         columns = {name: times if name == "times" else [row[name] for row in of_arm] for name in SPEED}
         figures |= {(arm, name): statistics.median(values) for name, values in columns.items() if values}
-        disturbed = sum(row["busy"] > IDLE or row["others"] > IDLE for row in of_arm)
-        runs = f"{len(of_arm)}, {disturbed} disturbed" if disturbed else str(len(of_arm))
-        lines.append([arm, *(median(columns[name], form) for name, form in SPEED.items()), runs])
+        lines.append([arm, *(median(columns[name], form) for name, form in SPEED.items()), str(len(of_arm))])
     return table(SPEED_TITLES, lines), figures
 
 
@@ -199,6 +203,8 @@ def report(rows):
                 [what, f"{'≥' if way == '>=' else '≤'} {form.format(bound)}", form.format(figures[arm, name]), "yes" if met else "**no**"]
             )
     text += ["## Targets\n\n" + table("what | target | measured | met", lines)] if lines else []
+    if many := sum(map(disturbed, rows)):
+        text.append(f"{many} of {len(rows)} runs were disturbed by other processes: run them again on an idle computer (`--again`).\n")
     text += [f"FAILED: {json.dumps(row['job'])}: {row['error']}\n" for row in failed]
     return "\n".join(text)
 
@@ -243,6 +249,7 @@ def main(arguments=None):
     parser.add_argument("--held-out", type=int, nargs=2, default=(60, 20), metavar=("COMPOSED", "WRITTEN"), help="letters not trained on")
     parser.add_argument("--limit-gb", type=float, help="run with so much memory and no more")
     parser.add_argument("--tune", action="store_true", help="measure TRL's options")
+    parser.add_argument("--again", action="store_true", help="run those again that other processes disturbed")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--model", default="smollm2-135m", help=f"a model of the kit, or with a GPU {' or '.join(arms.SHAPES)}")
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
@@ -263,6 +270,8 @@ def main(arguments=None):
     path = options.out / "training.json"
     options.out.mkdir(parents=True, exist_ok=True)
     rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    if options.again:
+        rows = [row for row in rows if "error" in row or not disturbed(row)]
     for job in jobs(options, rows, path):
         row = once(job, rows, path)
         told = (

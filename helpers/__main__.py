@@ -10,6 +10,7 @@ finetune     fine-tune the model on your own file or folder
 checkpoints  train the checkpoint that ships with the kit again
 ablations    measure again what each setting of training buys and costs
 bench        measure training against its peers, side by side (half an hour on an idle machine)
+examine      τ-Melayu: let a model do the tasks of the four workplaces, and judge what it left
 export-tasks write the kit's test sets as task files that lm-eval runs
 mortgage     take letters of your own through the mortgage desk
 letters      look at composed application letters
@@ -50,8 +51,20 @@ def main(arguments=None):
     ablations.add_argument("--out", default="build/ablations")
     checkpoints = commands.add_parser("checkpoints", help="train the shipped checkpoint again")
     checkpoints.add_argument("--out", default="build/checkpoint")
+    checkpoints.add_argument("--world", choices=("counter", "supply", "knowhow", "customer"), help="the agent of a workplace instead")
     bench = commands.add_parser("bench", help="training against its peers")
     bench.add_argument("options", nargs=argparse.REMAINDER, help="passed on to `python -m benchmarks.training`")
+    examine = commands.add_parser("examine", help="an agent in the four workplaces")
+    examine.add_argument("--world", default="all", choices=("all", "counter", "supply", "knowhow", "customer"))
+    examine.add_argument("--agent", default="model", choices=("model", "writing", "rules", "nothing", "refusing", "dice"))
+    examine.add_argument("--split", default="test", choices=("dev", "test"))
+    examine.add_argument("--trials", type=int, default=1, help="conversations a task: 4 for pass^4")
+    examine.add_argument("--base-url", help="an OpenAI-compatible address, instead of a model of this computer")
+    examine.add_argument("--served", default="served", help="the model's name at that address")
+    examine.add_argument("--api-key", help="for that address")
+    examine.add_argument("--model", default="smollm2-135m")
+    examine.add_argument("--adapter", help="a PEFT folder (the shipped one by default), or none")
+    examine.add_argument("--out", default="build/examination")
     tasks = commands.add_parser("export-tasks", help="the test sets as files for lm-eval")
     tasks.add_argument("folder")
     mortgage = commands.add_parser("mortgage", help="letters in, decisions out")

@@ -78,3 +78,65 @@ def to_half(folder):
     partial = path.with_suffix(".part")
     save_file(tensors, partial, metadata={"format": "pt"})
     partial.replace(path)
+
+
+# An agent of a workplace: every written training task in each of its registers, and composed ones.
+AGENT = {"composed": 500, "seed": 0, "longest": 900, "learning_rate": 1e-3}
+AGENT_WHAT = """A LoRA adapter that serves one invented workplace of the kit, {name}: it chooses its next question, tool call or
+answer from the menu of what is possible. It writes nothing of its own and is no chat model."""
+AGENT_DATA = """conversations: the gold actions of tasks written for this kit by a language model, and of tasks composed by program,
+replayed in the workplace. Apache-2.0. No real person."""
+AGENT_LIMITS = """It knows one workplace, its tools and its sentences. Whatever it is unsure of belongs to a person, and nothing
+that cannot be undone may be left to it."""
+
+
+def agent_documents(name, tokenizer, composed, seed, longest):
+    """Training documents of a workplace's agent, and how many traces were too long; the test tasks are not read."""
+    from helpers import worlds
+    from helpers.agents import calls, menu, person
+
+    world = worlds.load(name)
+    tools, says = calls.schemas(world), person.says(world)
+    written = [(task, trial) for task in worlds.tasks(name, "train") for trial in range(len(task.opening))]
+    made = written + [(task, seed + number) for number, task in enumerate(worlds.compose(name, composed, seed))]
+    documents = [menu.document(tokenizer, person.trace(world, task, trial), tools, says) for task, trial in made]
+    short = [document for document in documents if len(document) <= longest]
+    return short, len(documents) - len(short)
+
+
+def make_agent(name, folder, trials=1):
+    """Train the agent of a workplace, examine it on the development tasks, and leave the adapter in fp16 with its card."""
+    import torch
+    from tqdm import tqdm
+
+    from helpers import examine, machine, models, training, worlds
+    from helpers.ablations import progress
+    from helpers.agents import calls
+    from helpers.evaluation import agents as examination
+    from helpers.training import cards
+
+    torch.set_num_threads(machine.cores())
+    machine.frugal_malloc()
+    target, settings = folder.with_name(f"{folder.name}-1"), training.Settings(learning_rate=AGENT["learning_rate"], seed=AGENT["seed"])
+    if not target.exists():
+        model, tokenizer = models.load()
+        documents, left_out = agent_documents(name, calls.adopt(tokenizer), AGENT["composed"], AGENT["seed"], AGENT["longest"])
+        print(f"{name}: {len(documents)} conversations, {sum(map(len, documents))} tokens; {left_out} too long")
+        training.finetune(model, tokenizer, documents, target, settings, [progress()])
+    made = json.loads((target / "training.json").read_text())
+    result = training.Result(**{field: made[field] for field in training.Result.__dataclass_fields__})
+    shutil.copytree(target, folder, dirs_exist_ok=True)
+    to_half(folder)
+    loaded = models.load(adapter=folder)
+    rows = examination.examine(
+        worlds.load(name), worlds.tasks(name, "dev"), examine.agent("model", name, loaded), trials,
+        progress=tqdm, whole_policy=False,
+    )  # fmt: skip
+    found = examination.report(rows)
+    card = cards.model_card(
+        f"LepasLatih agent: {name}, 135M", AGENT_WHAT.format(name=name), settings, [result],
+        [f"development tasks passed: {found['passed']}"], f"{made['documents']} {AGENT_DATA}", AGENT_LIMITS,
+    )  # fmt: skip
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    print(examine.text(found))
+    return 0

@@ -66,7 +66,7 @@ def checkpoints(options):
     """Train the shipped checkpoint again and score it on the development letters; the test letters are not touched."""
     from helpers import checkpoint
 
-    return checkpoint.make(Path(options.out))
+    return checkpoint.make_agent(options.world, Path(options.out)) if options.world else checkpoint.make(Path(options.out))
 
 
 def finetune(options):
@@ -114,6 +114,13 @@ def mortgage(options):
     from helpers import batch
 
     return batch.run(Path(options.source), Path(options.target), options.adapter, options.address, options.policy)
+
+
+def examine(options):
+    """An agent in the workplaces; see `helpers.examine`."""
+    from helpers import examine as room
+
+    return room.run(options)
 
 
 def export_tasks(options):

@@ -24,6 +24,7 @@ except ModuleNotFoundError:
     from helpers import lesson"""
 
 SHIPPED = Path(__file__).parent / "checkpoints" / "mortgage"
+AGENTS = Path(__file__).parent / "checkpoints" / "agents"  # one folder a workplace
 ABLATIONS = Path(__file__).parent / "checkpoints" / "ablations.json"  # made by `python -m helpers ablations`
 
 

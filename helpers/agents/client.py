@@ -2,6 +2,7 @@
 
 import re
 import time
+from contextlib import contextmanager
 from functools import lru_cache
 
 
@@ -44,13 +45,47 @@ def complete(address, messages, api_key=None, grammar=None, max_tokens=256, temp
     Returns a dict: `text`, `tokens` (of the answer), `prompt_tokens`, `finish` ("stop", or "length" where it was cut
     off) and `seconds` of wall time. Raises `ServingError` with one line that says what to do.
     """
-    import httpx
-
     body = {"model": model, "messages": messages, "max_tokens": max_tokens, "temperature": temperature, **options}
     if grammar is not None:
         body["grammar"] = grammar
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     start = time.perf_counter()
+    answer = _ask(address, body, api_key, timeout)
+    with _as_openai(address):
+        choice, usage = answer["choices"][0], answer["usage"]
+        return {
+            "text": choice["message"]["content"] or "",
+            "tokens": usage["completion_tokens"],
+            "prompt_tokens": usage["prompt_tokens"],
+            "finish": choice["finish_reason"],
+            "seconds": time.perf_counter() - start,
+        }
+
+
+def message(address, messages, tools, model="served", api_key=None, timeout=300, **options):
+    """Ask an OpenAI-compatible server for the next message of a conversation with tools.
+
+    Returns the assistant's message in the OpenAI shape (`content`, `tool_calls`) with `details`: tokens and seconds.
+    Raises `ServingError` with one line that says what to do.
+    """
+    start = time.perf_counter()
+    answer = _ask(address, {"model": model, "messages": messages, "tools": tools, **options}, api_key, timeout)
+    with _as_openai(address):
+        found, usage = answer["choices"][0]["message"], answer.get("usage") or {}
+        calls = [
+            {"id": call["id"], "type": "function", "function": {"name": f["name"], "arguments": f["arguments"]}}
+            for call in found.get("tool_calls") or []
+            for f in [call["function"]]
+        ]
+        details = {"tokens": usage.get("completion_tokens"), "prompt_tokens": usage.get("prompt_tokens")}
+        made = {"role": "assistant", "content": found.get("content"), "details": {**details, "seconds": time.perf_counter() - start}}
+        return {**made, "tool_calls": calls} if calls else made
+
+
+def _ask(address, body, api_key, timeout):
+    """The server's answer to one request, as parsed JSON."""
+    import httpx
+
+    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     try:
         response = _client(_is_local(address)).post(f"{address.rstrip('/')}/chat/completions", json=body, headers=headers, timeout=timeout)
     except httpx.TimeoutException as error:
@@ -61,26 +96,22 @@ def complete(address, messages, api_key=None, grammar=None, max_tokens=256, temp
         ) from error
     except (httpx.InvalidURL, ValueError) as error:
         raise ServingError(f"{address!r} is not an address: it looks like http://127.0.0.1:8080/v1") from error
-    seconds = time.perf_counter() - start
     if response.status_code in (401, 403):
         raise ServingError(f"{address} refused the API key: pass api_key=server.api_key")
-    try:
+    with _as_openai(f"{address} ({response.status_code})"):
         answer = response.json()
         if response.status_code != 200:
             raise ServingError(f"{address} refused the request ({response.status_code}): {_reason(answer)}")
-        choice, usage = answer["choices"][0], answer["usage"]
-        text = choice["message"]["content"] or ""
-        return {
-            "text": text,
-            "tokens": usage["completion_tokens"],
-            "prompt_tokens": usage["prompt_tokens"],
-            "finish": choice["finish_reason"],
-            "seconds": seconds,
-        }
+        return answer
+
+
+@contextmanager
+def _as_openai(address):
+    """Whatever is not shaped as an OpenAI server's answer becomes one line."""
+    try:
+        yield
     except (ValueError, LookupError, TypeError) as error:
-        raise ServingError(
-            f"{address} did not answer as an OpenAI server does ({response.status_code}): check the address, which ends in /v1"
-        ) from error
+        raise ServingError(f"{address} did not answer as an OpenAI server does: check the address, which ends in /v1") from error
 
 
 def _reason(answer):

@@ -1,0 +1,61 @@
+"""τ-Melayu on the command line: any model, in four workplaces, judged by what it left behind.
+
+    python -m helpers examine --world all --base-url http://127.0.0.1:8080/v1 --trials 4
+    python -m helpers examine --world counter --adapter runs/…/counter      # a model of this computer that chooses
+    python -m helpers examine --world counter --agent rules                 # a yardstick
+
+Every finished conversation is kept in `--out`, so an interrupted examination goes on where it was.
+"""
+
+from pathlib import Path
+
+from helpers import worlds
+from helpers.agents import chat, person
+from helpers.evaluation import agents as examination
+
+
+def agent(name, world, loaded=None, address=None, served="served", api_key=None):
+    """The `chat` of an agent in a workplace. `loaded`: `(model, tokenizer)`; `address`: an OpenAI-compatible server."""
+    says = person.says(worlds.load(world))
+    if address:
+        return chat.Address(address, served, api_key)
+    made = {
+        "rules": lambda: worlds.rules(world), "nothing": chat.Nothing, "dice": lambda: chat.Dice(says),
+        "refusing": lambda: chat.Refusing(*worlds.load(world).REFUSAL), "model": lambda: chat.Choosing(*loaded, says),
+        "writing": lambda: chat.Writing(*loaded),
+    }  # fmt: skip
+    return made[name]()
+
+
+def run(options):
+    """Examine and print; returns an exit status."""
+    from tqdm import tqdm
+
+    from helpers import lesson, machine, models
+
+    names = list(worlds.WORLDS) if options.world == "all" else [options.world]
+    machine.frugal_malloc()
+    for name in names:
+        world, loaded = worlds.load(name), None
+        if not options.base_url and options.agent in ("model", "writing"):
+            adapter = Path(options.adapter) if options.adapter else lesson.AGENTS / name
+            if not adapter.exists() and not options.adapter:
+                raise ValueError(f"no adapter for {name} is shipped: give one with --adapter, or an address with --base-url")
+            loaded = models.load(options.model, adapter=None if options.adapter == "none" else adapter)
+        who = options.base_url and "address" or options.agent
+        path = Path(options.out) / f"{name}-{who}-{options.split}.jsonl"
+        chosen = agent(options.agent, name, loaded, options.base_url, options.served, options.api_key)
+        whole = bool(options.base_url) or options.agent == "writing" and options.adapter == "none"
+        rows = examination.examine(world, worlds.tasks(name, options.split), chosen, options.trials, path, tqdm, whole_policy=whole)
+        print(f"{name}: {who}, {options.split}, {options.trials} trials a task; rows in {path}")
+        print(text(examination.report(rows)))
+    return 0
+
+
+def text(found):
+    """A report as lines of text."""
+    lines = []
+    for name, value in found.items():
+        if value is not None:
+            lines.append(f"    {name:<16} {value}" if not isinstance(value, float) else f"    {name:<16} {value:.3f}")
+    return "\n".join(lines)

@@ -185,7 +185,7 @@ def loss_of_documents(model, examples, batch):
 LOSSES = {"labels": loss_of_labels, "head": loss_of_head, "documents": loss_of_documents}
 
 
-def loop(job, meter, model, tokenizer, examples, batch=2, loss="labels"):
+def loop(job, meter, model, tokenizer, examples, batch=1, loss="labels"):
     """A plain PyTorch loop over PEFT's model."""
     import torch
     from peft import get_peft_model
@@ -211,7 +211,7 @@ def loop(job, meter, model, tokenizer, examples, batch=2, loss="labels"):
                 return model
 
 
-def ours(job, meter, model, tokenizer, examples, batch=2, layers=None, **more):
+def ours(job, meter, model, tokenizer, examples, batch=1, layers=None, **more):
     """`helpers.training.finetune`, but for its checkpoints: the peers save none."""
     from helpers import training
 
@@ -228,7 +228,7 @@ def ours(job, meter, model, tokenizer, examples, batch=2, layers=None, **more):
 
 ARMS = {  # name: (function, its options)
     "trl-quickstart": (trl, {"quickstart": True}),
-    "trl-tuned": (trl, {"batch": 2, "loss": "labels"}),
+    "trl-tuned": (trl, {"batch": 1, "loss": "labels"}),
     "trl-packing": (trl, {"batch": 1, "loss": "labels", "layout": "packed"}),
     "peft-loop": (loop, {}),
     "ours-head": (loop, {"loss": "head"}),

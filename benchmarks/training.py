@@ -32,7 +32,7 @@ EPOCHS = {"ours": 1.0, "ours-top15": 2.0, "ours-top": 4.0}
 TUNE = [
     {"loss": loss, "layout": layout, "batch": batch}
     for loss, layout in (("labels", "grouped"), ("nll", "grouped"), ("labels", "flat"), ("nll", "flat"))
-    for batch in (2, 4, 8)
+    for batch in (1, 2, 4, 8)
 ] + [{"loss": loss, "layout": "packed", "batch": 1, "row": row} for loss in ("labels", "nll") for row in (512, 1024)]
 # What the engine promises: (what, arm, number out of the runs, at least or at most, how it is written)
 TARGETS = [

@@ -33,7 +33,8 @@ def load(name="smollm2-135m", dtype="float32", device="cpu", adapter=None, merge
 
     Args:
         name: a catalogue id, a folder with safetensors, a `.gguf` file, or `owner/name[@revision]` on the hub.
-        dtype: "float32", "bfloat16" or "float16".
+        dtype: "float32", "bfloat16" or "float16"; or "nf4", weights in 4 bits to put an adapter on (QLoRA, Dettmers et al. 2023), which
+            needs `bitsandbytes` (extra `gpu`).
         device: "cpu", "cuda" …
         adapter: a PEFT folder to put on top, or None.
         merge: add the adapter into the weights, which makes answering faster; False keeps it apart, to train it on.
@@ -45,7 +46,9 @@ def load(name="smollm2-135m", dtype="float32", device="cpu", adapter=None, merge
 
     # without this, transformers asks a service to convert a repository of pickle files, and reads what comes back
     os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"
-    name, options = str(name), {"dtype": getattr(torch, dtype), "trust_remote_code": False, "use_safetensors": True}
+    name, options = str(name), {"dtype": dtype, "trust_remote_code": False, "use_safetensors": True}
+    if dtype == "nf4":
+        options |= _four_bits(device)
     try:
         where, extra = _locate(name)
         if extra.get("gguf_file"):
@@ -60,7 +63,21 @@ def load(name="smollm2-135m", dtype="float32", device="cpu", adapter=None, merge
     model.name_or_path = catalogue().get(name, {}).get("repository", model.name_or_path)
     if adapter is not None:
         model = _with_adapter(model, adapter, merge)
-    return model.to(device).eval(), tokenizer
+    return (model if dtype == "nf4" else model.to(device)).eval(), tokenizer
+
+
+def _four_bits(device):
+    """What `from_pretrained` needs for QLoRA's weights: NF4 in blocks, their scales quantised too, products in a wider type."""
+    import importlib.util
+
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelError('4-bit weights need bitsandbytes: pip install "lepaslatih[gpu]", or leave dtype="nf4" out')
+    wide = torch.bfloat16 if str(device).startswith("cuda") and torch.cuda.is_bf16_supported() else torch.float32
+    config = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=wide)
+    return {"dtype": wide, "quantization_config": config, "device_map": {"": device}}
 
 
 def _with_adapter(model, adapter, merge):

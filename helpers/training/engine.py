@@ -53,9 +53,10 @@ class Engine:
         bounds, rows, targets, weights, at = [], [], [], [], 0
         for document in documents:
             bounds.append((at, at + len(document)))
-            rows += range(at + document.prompt_length - 1, at + len(document) - 1)
-            targets += document.input_ids[document.prompt_length :]
-            weights += document.weights
+            learnt = [i for i, weight in enumerate(document.weights, document.prompt_length) if weight]  # in a trace, not the tools' answers
+            rows += [at + i - 1 for i in learnt]
+            targets += [document.input_ids[i] for i in learnt]
+            weights += [weight for weight in document.weights if weight]
             at += len(document)
         made = Batch(
             torch.tensor([token for document in documents for token in document.input_ids]),

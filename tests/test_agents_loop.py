@@ -204,3 +204,34 @@ def test_dice_and_a_model_that_is_unsure():
     sure = {**calls.say("a"), "details": {"confidence": 0.9}}
     assert chat.Unsure(scripted(sure), None, 0.5)([], [])["content"] == "a"
     assert chat.Unsure(scripted(sure), scripted(calls.say("b")), 0.95)([], [])["details"] == {"passed_on": True}
+
+
+def test_pydantic_ai_takes_the_bigger_model_when_the_first_is_not_sure():
+    from helpers.agents import application
+
+    def chat_of(confidence, hot):
+        def answer(messages, tools):
+            assert [t["function"]["name"] for t in tools] == list(Stall.TOOLS) and messages[0]["content"] == "Gerai Contoh"
+            if messages[-1]["role"] == "tool":
+                return {**calls.say(menu.tells(messages)[0]), "details": {"confidence": confidence}}
+            return {**calls.call("order", {"drink": "teh", "hot": hot}), "details": {"confidence": confidence}}
+
+        return answer
+
+    for confidence, wanted in ((0.9, [["teh", "panas"]]), (0.3, [["teh", "sejuk"]])):
+        stall = Stall()
+        app = application.build(stall, chat_of(confidence, True), application.model(chat_of(1.0, False), "bigger"), threshold=0.5)
+        assert app.run_sync("Teh satu.").output.startswith("Satu teh") and stall.state()["orders"] == wanted
+
+
+def test_a_grammar_makes_every_call_valid_and_nothing_else(embedded, tokenizer):
+    messages, tools = person.trace(Stall, TEA)[:2], calls.schemas(Stall)
+    held = chat.Writing(embedded[0], tokenizer, grammar="always")(messages, tools[:1])  # a sentence to be noted could go on for ever
+    (called,) = held["tool_calls"]
+    arguments = json.loads(called["function"]["arguments"])
+    assert called["function"]["name"] == "order" and arguments["drink"] in ("teh", "kopi") and arguments["hot"] in (True, False)
+    assert set(arguments) == {"drink", "hot"} and held["details"]["forced"] > 0
+    free = chat.Writing(embedded[0], tokenizer, longest=12)(messages, tools)
+    assert "tool_calls" not in free and free["details"]["tokens"] <= 12  # the open model knows no such calls
+    begun = [*messages[:1], {"role": "user", "content": "Jawab dengan <tool_call>."}]
+    assert chat.Writing(embedded[0], tokenizer, longest=12, grammar="lazy")(begun, tools)["details"]["forced"] == 0

@@ -1,7 +1,7 @@
 """Who answers an agent's turn: `chat(messages, tools) -> message` in the OpenAI shape. One argument of `loop.run`.
 
     Choosing(model, tokenizer, says)      # a model in this process that chooses from a menu: valid by construction
-    Writing(model, tokenizer)             # the same model writing freely
+    Writing(model, tokenizer)             # the same model writing freely, or held to the tools' grammar
     Address("http://127.0.0.1:8080/v1")   # any OpenAI-compatible server: ours, vLLM, a paid service
     Nothing(), Refusing(), Dice(says)     # floors: what does a score mean?
     Unsure(first, second, threshold)      # a small model that passes to another what it is not sure of
@@ -73,23 +73,70 @@ class Choosing(_InProcess):
 
 
 class Writing(_InProcess):
-    """Writes freely, greedily, up to `longest` tokens; what it wrote is parsed as any server would."""
+    """Writes greedily, up to `longest` tokens; what it wrote is parsed as any server would.
 
-    def __init__(self, model, tokenizer, longest=120):
+    `grammar`: "" writes freely; "lazy" holds a call to its tool's schema once `<tool_call>` has been written; "always" from the
+    first token, so that nothing but a call can be written. The grammar is llguidance's, which many servers use too.
+    """
+
+    def __init__(self, model, tokenizer, longest=120, grammar=""):
         super().__init__(model, tokenizer)
-        self.longest = longest
+        if grammar not in ("", "lazy", "always"):
+            raise ValueError(f"grammar is {grammar!r}: choose '', 'lazy' or 'always'")
+        self.longest, self.grammar, self._vocabulary = longest, grammar, None
 
     def __call__(self, messages, tools):
-        """The message that the model wrote."""
-        ids, written = menu.prompt(self.tokenizer, messages, tools), []
-        end = self.tokenizer.convert_tokens_to_ids(menu.END)
+        """The message that the model wrote; `details["forced"]` counts the tokens that the grammar changed."""
+        ids, written, forced, matcher = menu.prompt(self.tokenizer, messages, tools), [], 0, None
+        ends = {self.tokenizer.convert_tokens_to_ids(menu.END), self.tokenizer.eos_token_id}
+        if self.grammar == "always":
+            written, matcher = self._encode(calls.OPEN), self._matcher(tools)
         while len(written) < self.longest:
-            token = int(self._logs(ids + written).argmax())
-            if token in (end, self.tokenizer.eos_token_id):
+            logs = self._logs(ids + written)
+            token = int(logs.argmax())
+            if matcher is not None:
+                allowed = self._allowed(matcher, len(logs))
+                best = int(logs.masked_fill(~allowed, float("-inf")).argmax())
+                forced, token = forced + (best != token), best
+            if token in ends and matcher is None:
                 break
+            if matcher is not None:
+                if token in ends or not matcher.consume_token(token) or matcher.is_stopped():
+                    written += self._encode(calls.CLOSE) if token in ends else [token, *self._encode(calls.CLOSE)]
+                    break
             written.append(token)
+            if matcher is None and self.grammar and self.tokenizer.decode(written[-8:]).endswith(calls.OPEN):
+                matcher = self._matcher(tools)
         message = calls.read(self.tokenizer, self.tokenizer.decode(written))
-        return {**message, "details": {"tokens": len(written), "prompt_tokens": len(ids)}}
+        return {**message, "details": {"tokens": len(written), "prompt_tokens": len(ids), "forced": forced}}
+
+    def _encode(self, text):
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def _matcher(self, tools):
+        """A matcher of llguidance for one call of any of the tools."""
+        import llguidance
+        import llguidance.hf
+
+        if self._vocabulary is None:
+            self._vocabulary = llguidance.hf.from_tokenizer(self.tokenizer, n_vocab=self.model.config.vocab_size)
+        forms = [
+            {
+                "type": "object", "required": ["name", "arguments"], "additionalProperties": False,
+                "properties": {"name": {"const": f["name"]}, "arguments": {**f["parameters"], "additionalProperties": False}},
+            }
+            for f in (tool["function"] for tool in tools)
+        ]  # fmt: skip
+        spaces = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+        grammar = llguidance.LLMatcher.grammar_from_json_schema({"anyOf": forms}, overrides=spaces)
+        return llguidance.LLMatcher(self._vocabulary, grammar)
+
+    def _allowed(self, matcher, size):
+        import numpy
+        import torch
+
+        bits = numpy.unpackbits(numpy.frombuffer(matcher.compute_bitmask(), dtype=numpy.uint8), bitorder="little")
+        return torch.from_numpy(bits[:size].astype(bool))
 
 
 class Address:

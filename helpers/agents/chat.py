@@ -100,10 +100,9 @@ class Writing(_InProcess):
                 forced, token = forced + (best != token), best
             if token in ends and matcher is None:
                 break
-            if matcher is not None:
-                if token in ends or not matcher.consume_token(token) or matcher.is_stopped():
-                    written += self._encode(calls.CLOSE) if token in ends else [token, *self._encode(calls.CLOSE)]
-                    break
+            if matcher is not None and (token in ends or not matcher.consume_token(token) or matcher.is_stopped()):
+                written += self._encode(calls.CLOSE) if token in ends else [token, *self._encode(calls.CLOSE)]
+                break
             written.append(token)
             if matcher is None and self.grammar and self.tokenizer.decode(written[-8:]).endswith(calls.OPEN):
                 matcher = self._matcher(tools)

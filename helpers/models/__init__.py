@@ -41,7 +41,6 @@ def load(name="smollm2-135m", dtype="float32", device="cpu", adapter=None, merge
 
     Returns `(model, tokenizer)`, the model in evaluation mode. Raises `ModelError` with one line that says what to do.
     """
-    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     # without this, transformers asks a service to convert a repository of pickle files, and reads what comes back

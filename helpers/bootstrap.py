@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
-EXTRAS = ("course", "data", "serving", "tests")
+EXTRAS = ("course", "data", "agents", "serving", "tests")  # not "gpu": it brings CUDA
 # PyTorch's builds without CUDA for Linux; without them pip would fetch gigabytes that a laptop cannot use.
 CPU_INDEX = "download.pytorch.org"
 # What set-up fetches after the packages: the embedded weights, and the tokenizers of notebook 03 (which it can do without).

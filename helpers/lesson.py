@@ -20,7 +20,7 @@ sys.path[:0] = [str(p) for p in [pathlib.Path.cwd(), *pathlib.Path.cwd().parents
 try:
     from helpers import lesson
 except ModuleNotFoundError:
-    %pip install --quiet "lepaslatih[course,data,serving]=={__version__}"
+    %pip install --quiet "lepaslatih[course,data,agents,serving]=={__version__}"
     from helpers import lesson"""
 
 SHIPPED = Path(__file__).parent / "checkpoints" / "mortgage"

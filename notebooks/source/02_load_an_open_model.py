@@ -45,7 +45,7 @@ sys.path[:0] = [str(p) for p in [pathlib.Path.cwd(), *pathlib.Path.cwd().parents
 try:
     from helpers import lesson
 except ModuleNotFoundError:
-    # %pip install --quiet "lepaslatih[course,data,serving]==0.1.0"
+    # %pip install --quiet "lepaslatih[course,data,agents,serving]==0.1.0"
     from helpers import lesson
 
 # %% tags=["parameters"]

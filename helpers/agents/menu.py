@@ -95,14 +95,12 @@ class Menu:
 
 
 def tells(messages):
-    """What the tools have given the agent to tell the person since the person last spoke, as one text in a list."""
-    found = []
+    """What the tools have given the agent to tell the person and it has not yet told, as one text in a list."""
+    found, said = [], "\n".join(m["content"] or "" for m in messages if m["role"] == "assistant")
     for message in messages:
-        if message["role"] == "user":
-            found = []
-        elif message["role"] == "tool":
+        if message["role"] == "tool":
             answer = json.loads(message["content"])
-            if isinstance(answer, dict) and (text := answer.get(base.TELL)):
+            if isinstance(answer, dict) and (text := answer.get(base.TELL)) and text not in said:
                 found.append(text)
     return [" ".join(dict.fromkeys(found))] if found else []
 

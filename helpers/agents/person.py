@@ -11,8 +11,7 @@ register and answer in another. The same trial always says the same.
 import json
 import re
 
-from helpers.agents import calls
-from helpers.worlds.base import TELL
+from helpers.agents import calls, menu
 
 PATIENCE = 2  # questions that the person cannot answer before they leave
 PUZZLED = "Maaf, saya tidak pasti."
@@ -23,7 +22,7 @@ class Person:
     """Someone with a task, for one conversation."""
 
     def __init__(self, world, task, trial=0):
-        self.facts, self.task, self.puzzled = world.FACTS, task, 0
+        self.facts, self.courtesies, self.task, self.puzzled = world.FACTS, set(world.SAYS.values()), task, 0
         registers = list(task.opening)
         self.register = registers[trial % len(registers)]
         self.answers_in = registers[(trial + trial // len(registers)) % len(registers)]
@@ -38,7 +37,7 @@ class Person:
         told = [self._words(name) for name in asked if name in self.task.facts]
         if told:
             return " ".join(told)
-        if asked or "?" in text:
+        if (asked or "?" in text) and text not in self.courtesies:
             self.puzzled += 1
             return PUZZLED if self.puzzled <= PATIENCE else None
         return None
@@ -64,15 +63,14 @@ def trace(world, task, trial=0):
     """
     made, person = world(setup=task.setup), Person(world, task, trial)
     messages = [calls.system(world, whole=False), {"role": "user", "content": person(None)}]
-    told = []
-    for step in [*task.gold, {"tell": True}]:
+    for step in [*task.gold, {}]:
+        told = menu.tells(messages)
         if "tool" in step:
             order = [name for name in _order(world, step["tool"]) if name in step["arguments"]]
             message = calls.call(step["tool"], {name: step["arguments"][name] for name in order})
             answer = made.call(step["tool"], step["arguments"])
             if "ralat" in answer:
                 raise ValueError(f"{task.id}: {step['tool']} refused the gold action: {answer['ralat']}")
-            told += [answer[TELL]] if answer.get(TELL) else []
             messages += [message, calls.result(message["tool_calls"][0]["id"], answer)]
             continue
         if "ask" in step:
@@ -80,11 +78,12 @@ def trace(world, task, trial=0):
         elif "say" in step:
             text = world.SAYS[step["say"]]
         elif told or not task.gold:
-            text = " ".join(dict.fromkeys(told)) or world.SAYS["salam"]
+            text = told[0] if told else world.SAYS["salam"]
+        elif messages[-1]["role"] == "user":
+            text = world.SAYS["tamat"]
         else:
             break
         messages.append(calls.say(text))
-        told = []
         if (reply := person(text)) is None:
             break
         messages.append({"role": "user", "content": reply})

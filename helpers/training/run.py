@@ -26,7 +26,7 @@ class Settings:
     """The settings of a LoRA run.
 
     rank, alpha, learning_rate, epochs, warmup_steps, max_grad_norm, seed: as in PEFT and `Trainer`.
-    batch: documents a step, over all workers. save_every: steps between checkpoints.
+    batch: documents a step, over all workers: one is fastest on a processor, and learns most from the same documents. save_every: steps between checkpoints.
     layers: LoRA on the top k layers only, with the outputs of the lower ones cached; None for all layers.
     evaluate_every: steps between looks at the held-out loss (0: at the end only); patience: stop after so many looks without
     improvement and keep the best (0: never).
@@ -37,11 +37,11 @@ class Settings:
     rank: int = 16
     alpha: int = 32
     learning_rate: float = 1e-3
-    batch: int = 2
+    batch: int = 1
     epochs: float = 1.0
     warmup_steps: int = 15
     max_grad_norm: float = 1.0
-    save_every: int = 25
+    save_every: int = 50
     seed: int = 0
     layers: int | None = None
     evaluate_every: int = 0

@@ -145,6 +145,7 @@ def spans(text, longest=LONGEST_QUOTE):
                 span = span.strip(AROUND)
                 if span and "<|" not in span:
                     found.append(span)
+        found += re.findall(r"(?<=[-/.])\d{3,}\b", line)  # the last digits of a number that is written with hyphens
     return list(dict.fromkeys(found))
 
 

@@ -66,7 +66,8 @@ def figures(values, registers, policy):
 
     Args:
         values: field name → value or None, as read from the letter.
-        registers: what the bank's own records say (`credit_commitments`, `homes_financed`, `valuation`, `self_employed`).
+        registers: what the bank's own records say (`credit_commitments`, `homes_financed`, `valuation`, `self_employed`;
+            of joint applicants also `net_incomes`, see `join`).
         policy: from `load`.
     """
     limits, result = policy["limits"], Figures()
@@ -79,12 +80,61 @@ def figures(values, registers, policy):
         result.margin = 100 * result.financing / price
     if result.financing and tenure and round(tenure * 12) > 0:
         result.instalment = instalment(result.financing, tenure, policy["rates"]["profit_rate"])
-    if gross:
+    if gross and registers.get("net_incomes"):
+        result.net_income = sum(registers["net_incomes"])
+    elif gross:
         result.net_income = net_income(gross, registers.get("self_employed", False), policy.get("pay"))
     if result.instalment and result.net_income and commitments is not None:
         owed = max(commitments, registers.get("credit_commitments") or 0.0)
         result.dsr = 100 * (result.instalment + owed) / result.net_income
     return result
+
+
+def join(people, policy):
+    """Joint applicants as one: incomes and commitments added, the strictest of everything else.
+
+    Tax and EPF are each person's own, so net incomes are computed one by one and then added. Every joint borrower is a
+    borrower: where one of them has two homes financed, this is a third. A fact that is missing of one is missing of all.
+
+    Args:
+        people: `(values, registers)` of each applicant, as `figures` takes them; home and tenure are the first one's.
+        policy: from `load`.
+
+    Returns `(values, registers)` for `figures` and `recommend`; one person's come back as they are.
+    """
+    if len(people) == 1:
+        return people[0]
+
+    def gather(which, name, how):
+        found = [person[which].get(name) for person in people]
+        return None if any(value is None for value in found) else how(found)
+
+    values, registers = dict(people[0][0]), dict(people[0][1])
+    values["gross_monthly_income"] = gather(0, "gross_monthly_income", sum)
+    values["years_employed"] = gather(0, "years_employed", min)
+    said = gather(0, "monthly_commitments", list)
+    values["monthly_commitments"] = said and sum(max(s, r.get("credit_commitments") or 0.0) for s, (_, r) in zip(said, people))
+    registers["credit_commitments"] = None  # counted above, person by person
+    if values["gross_monthly_income"] is not None:
+        pay = policy.get("pay")
+        registers["net_incomes"] = [net_income(v["gross_monthly_income"], r.get("self_employed", False), pay) for v, r in people]
+    registers["age"] = max((r["age"] for _, r in people if r.get("age")), default=None)
+    registers["homes_financed"] = max(r.get("homes_financed", 0) for _, r in people)
+    registers["arrears_months"] = gather(1, "arrears_months", max)
+    registers["identity_verified"] = all(r.get("identity_verified") is True for _, r in people)
+    registers["documents_missing"] = gather(1, "documents_missing", lambda lists: list(dict.fromkeys(d for one in lists for d in one)))
+    evidence = [r["evidence_months"] for _, r in people if r.get("self_employed") and r.get("evidence_months") is not None]
+    registers["self_employed"] = any(r.get("self_employed") for _, r in people)
+    registers["evidence_months"] = min(evidence, default=None)
+    registers["disagreements"] = [text for _, r in people for text in r.get("disagreements") or ()]
+    return values, registers
+
+
+def for_scheme(policy, scheme):
+    """The policy with the rate of a scheme, `konvensional` or `islamik`; its words stand in `policy["schemes"][scheme]`."""
+    if scheme not in policy["schemes"]:
+        raise ValueError(f"skim {scheme!r} tiada; pilih {', '.join(policy['schemes'])}")
+    return {**policy, "rates": {**policy["rates"], "profit_rate": policy["schemes"][scheme]["rate"]}}
 
 
 def recommend(values, registers, policy, confidence=1.0):
@@ -120,6 +170,9 @@ def recommend(values, registers, policy, confidence=1.0):
         refer.append(f"Pemohon berumur {registers['age'] + tenure:g} tahun pada akhir tempoh.")
     if worked is not None and worked < limits["minimum_years_employed"]:
         refer.append("Tempoh bekerja kurang daripada enam bulan.")
+    evidence = registers.get("evidence_months")
+    if registers.get("self_employed") and evidence is not None and evidence < policy["self_employed"]["evidence_months"]:
+        refer.append(f"Bukti pendapatan sendiri {evidence:g} bulan, kurang daripada {policy['self_employed']['evidence_months']} bulan.")
     arrears = registers.get("arrears_months")
     if arrears is None:
         refer.append("Rekod kredit belum disemak.")
@@ -134,6 +187,7 @@ def recommend(values, registers, policy, confidence=1.0):
         refer.append("Dokumen belum diterima.")
     elif lacking:
         refer.append(f"Dokumen belum lengkap: {', '.join(lacking)}.")
+    refer += registers.get("disagreements") or []
     if reject and confidence < limits["confidence_refer"]:
         return RUJUK, refer + reject
     if reject:

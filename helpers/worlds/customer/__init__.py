@@ -120,7 +120,7 @@ class MortgageCounter(World):
         before = self.query("SELECT person FROM opened WHERE file = ?", application)
         if before and before[0]["person"] != person:
             raise ValueError(f"{application} sudah dibuka untuk pemohon lain dalam perbualan ini")
-        self._db.execute("INSERT OR IGNORE INTO opened VALUES (?, ?, ?)", (application, person, _now()))
+        self._db.execute("INSERT OR REPLACE INTO opened VALUES (?, ?, ?)", (application, person, _now()))
         return self._account(file) if files.is_account(file) else self._application(file)
 
     def assess(self, application: Known, scheme: Scheme, applicants: Applicants) -> dict:
@@ -275,7 +275,7 @@ class MortgageCounter(World):
             return {"fail": file, TELL: f"Dokumen itu ({papers([document])}) tidak lagi diperlukan daripada anda untuk {file}."}
         number = self._number("dokumen diterima", document, file)
         self._db.execute("INSERT INTO documents VALUES (?, ?, ?)", (file, person, document))
-        left = [d for p in self._current(self.files[file])["people"] for d in p["missing"]]
+        left = list(dict.fromkeys(d for p in self._current(self.files[file])["people"] for d in p["missing"]))
         rest = f"Masih kurang: {papers(left)}." if left else "Semua dokumen sudah lengkap."
         return {
             "nombor": number,

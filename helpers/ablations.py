@@ -67,7 +67,9 @@ def reading(work, letters, changed):
     rows = room.written("dev")
     documents = task.examples(tokenizer, task.training_rows(letters, seed=0), LONGEST)
     held_out = task.examples(tokenizer, rows, 400)
-    result = training.finetune(model, tokenizer, documents, work, training.Settings(**{"batch": 2} | changed), [progress()], held_out=held_out)
+    result = training.finetune(
+        model, tokenizer, documents, work, training.Settings(**{"batch": 2} | changed), [progress()], held_out=held_out
+    )
     model, tokenizer = models.load(adapter=work)
     scores = evaluation.score_readings(rows, evaluation.read_all(rows, ModelReader(InProcess(model, tokenizer))))
     fields = scores["fields"]

@@ -10,8 +10,8 @@ from helpers.worlds import counter as package
 from helpers.worlds.base import REGISTERS, load_tasks
 from helpers.worlds.counter import MAX_QUOTE, Counter, forms, knowledge
 from helpers.worlds.counter.compose import compose
-from helpers.worlds.counter.waiting import Desk, simulate
 from helpers.worlds.counter.rules import Rules, route
+from helpers.worlds.counter.waiting import Desk, simulate
 
 DATA = Path(package.__file__).parent / "data"
 WRITTEN = {name: load_tasks(DATA / f"{name}.jsonl") for name in ("train", "dev")}

@@ -15,7 +15,10 @@ from helpers.agents import calls, menu
 
 PATIENCE = 2  # questions that the person cannot answer before they leave
 PUZZLED = "Maaf, saya tidak pasti."
-_ASKS = re.compile(r"\?|\b(?:sila|minta|mohon|tolong|boleh|nyatakan|berikan|beritahu|please|could|can you)\b", re.I)
+_ASKS = re.compile(
+    r"\?|\b(?:sila|minta|mohon|tolong|nyatakan|boleh\s+(?:saya|kami|sy|encik|cik|tuan|puan|awak|anda|beri|beritahu)|berikan|beritahu|please|could|can you)\b",
+    re.I,
+)
 
 
 class Person:

@@ -53,7 +53,9 @@ class Engine:
         bounds, rows, targets, weights, at = [], [], [], [], 0
         for document in documents:
             bounds.append((at, at + len(document)))
-            learnt = [i for i, weight in enumerate(document.weights, document.prompt_length) if weight]  # in a trace, not the tools' answers
+            learnt = [
+                i for i, weight in enumerate(document.weights, document.prompt_length) if weight
+            ]  # in a trace, not the tools' answers
             rows += [at + i - 1 for i in learnt]
             targets += [document.input_ids[i] for i in learnt]
             weights += [weight for weight in document.weights if weight]

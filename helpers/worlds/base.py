@@ -77,7 +77,10 @@ class World:
     NAME = ""
     TOOLS: tuple = ()  # at most five
     FACTS: dict = {}  # name → Fact
-    SAYS: dict = {"salam": "Salam sejahtera. Sila beritahu kami apa yang boleh dibantu.", "tamat": "Sama-sama. Terima kasih kerana menghubungi kami."}
+    SAYS: dict = {
+        "salam": "Salam sejahtera. Sila beritahu kami apa yang boleh dibantu.",
+        "tamat": "Sama-sama. Terima kasih kerana menghubungi kami.",
+    }
     REFUSAL: tuple = ()  # (tool, arguments) that hands a case to a person: what an agent that always refuses would do
     SCHEMA = ""
     COMPARED: dict = {}  # table → the columns that an examination compares (no times, no free words)

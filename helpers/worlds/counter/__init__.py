@@ -104,17 +104,18 @@ class Counter(World):
     """A one-stop counter: routes, forms, citations and hand-overs of one conversation."""
 
     NAME = "kaunter"
+    REFUSAL = ("hand_over", {"reason": "luar bidang"})
     TOOLS = ("search_knowledge", "answer", "route", "fill_form", "hand_over")
     FACTS = {name: Fact(question, _asks(*patterns)) for name, (question, *patterns) in _QUESTIONS.items()}
     SCHEMA = """
-        CREATE TABLE passages (id TEXT PRIMARY KEY, agency TEXT, title TEXT, text TEXT, answer TEXT, date TEXT, expires TEXT);
-        CREATE TABLE shown (passage TEXT PRIMARY KEY);
-        CREATE TABLE searches (query TEXT);
-        CREATE TABLE answers (passage TEXT PRIMARY KEY);
-        CREATE TABLE routes (number INTEGER PRIMARY KEY, agency TEXT UNIQUE, urgency TEXT, in_order INTEGER, done INTEGER DEFAULT 0);
-        CREATE TABLE fields (agency TEXT, field TEXT, words TEXT, value TEXT, compared TEXT, PRIMARY KEY (agency, field));
-        CREATE TABLE handovers (reason TEXT PRIMARY KEY, taken_by TEXT);
-        CREATE TABLE corrections (agency TEXT, field TEXT, old TEXT, new TEXT, officer TEXT);
+        CREATE TABLE IF NOT EXISTS passages (id TEXT PRIMARY KEY, agency TEXT, title TEXT, text TEXT, answer TEXT, date TEXT, expires TEXT);
+        CREATE TABLE IF NOT EXISTS shown (passage TEXT PRIMARY KEY);
+        CREATE TABLE IF NOT EXISTS searches (query TEXT);
+        CREATE TABLE IF NOT EXISTS answers (passage TEXT PRIMARY KEY);
+        CREATE TABLE IF NOT EXISTS routes (number INTEGER PRIMARY KEY, agency TEXT UNIQUE, urgency TEXT, in_order INTEGER, done INTEGER DEFAULT 0);
+        CREATE TABLE IF NOT EXISTS fields (agency TEXT, field TEXT, words TEXT, value TEXT, compared TEXT, PRIMARY KEY (agency, field));
+        CREATE TABLE IF NOT EXISTS handovers (reason TEXT PRIMARY KEY, taken_by TEXT);
+        CREATE TABLE IF NOT EXISTS corrections (agency TEXT, field TEXT, old TEXT, new TEXT, officer TEXT);
     """
     COMPARED = {
         "answers": ("passage",),
@@ -128,7 +129,7 @@ class Counter(World):
         rows = {row["id"]: row for row in (*knowledge.load(), *setup.get("passages", ()))}
         for passage in setup.get("retired", ()):
             rows[passage] = rows[passage] | {"expires": "2026-10-31"}
-        self._db.executemany("INSERT INTO passages VALUES (:id, :agency, :title, :text, :answer, :date, :expires)", rows.values())
+        self._db.executemany("INSERT OR IGNORE INTO passages VALUES (:id, :agency, :title, :text, :answer, :date, :expires)", rows.values())
         self.today = datetime.date.fromisoformat(TODAY)
 
     # ---- the agent's tools ----

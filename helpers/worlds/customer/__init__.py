@@ -43,6 +43,7 @@ class MortgageCounter(World):
     recommendations are decided, complaints answered and referrals taken up by officers (`decide`, `records`)."""
 
     NAME = "customer"
+    REFUSAL = ("record", {"kind": "rujuk pegawai", "subject": "soalan lain"})
     TOOLS = ("open_file", "assess", "early_settlement", "explain", "record")
     FACTS = {
         "business": Fact(

@@ -43,6 +43,7 @@ class KnowHow(World):
     """The cards of a factory's retired technicians, the questions still open, and what was cited to whom."""
 
     NAME = "knowhow"
+    REFUSAL = ("escalate", {"reason": "luar bidang"})
     TOOLS = ("search_cards", "diagnose", "not_known", "propose_correction", "escalate")
     FACTS = {
         "machine": Fact(

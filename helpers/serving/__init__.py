@@ -222,6 +222,8 @@ class Server:
     Args:
         model: an embedded catalogue id or a `.gguf` file.
         adapter: a GGUF adapter to put on top (`export_adapter`), or None.
+        chat_template: a Jinja file instead of the model's own template: `chat_template.jinja` of a tokenizer that
+            `agents.calls.adopt` has prepared, so that the server shows tools and reads calls as this process does.
         port: the port on 127.0.0.1; 0 lets the system choose a free one.
         api_key: what clients must send; a random one when None. Read it from `server.api_key`; it is never printed.
         context: tokens of prompt and answer together, for each of the `parallel` requests served at once.
@@ -232,7 +234,9 @@ class Server:
     bytes. Raises `ServingError` where the model cannot be served.
     """
 
-    def __init__(self, model="smollm2-135m", adapter=None, port=0, api_key=None, context=2048, parallel=1, threads=None, timeout=60):
+    def __init__(
+        self, model="smollm2-135m", adapter=None, port=0, api_key=None, context=2048, parallel=1, threads=None, timeout=60, chat_template=None
+    ):  # fmt: skip
         self.api_key, self.address, self.pid, self._process, self._timeout = api_key or secrets.token_urlsafe(24), None, None, None, timeout
         self._command = [sys.executable, "-m", "helpers.serving", "--child", "--model", _gguf_file(model), "--port", str(port)]
         self._command += ["--context", str(context), "--parallel", str(parallel), "--threads", str(threads or machine.cores())]
@@ -240,6 +244,8 @@ class Server:
             if not Path(adapter).is_file():
                 raise ServingError(f"there is no adapter file {adapter}: make it with export_adapter")
             self._command += ["--adapter", str(adapter)]
+        if chat_template is not None:
+            self._command += ["--chat-template", str(chat_template)]
 
     def start(self):
         """Start the process and wait until the model is loaded; returns the server. A running one is left as it is."""

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 from helpers import machine
 from helpers.serving import KEY_VARIABLE, ServingError, _gguf_file
@@ -22,6 +23,8 @@ def parameters(arguments, key):
     chosen = xllamacpp.CommonParams()
     chosen.model.path = arguments.model
     chosen.model_alias = {os.path.basename(arguments.model).removesuffix(".gguf")}
+    if arguments.chat_template:
+        chosen.chat_template = Path(arguments.chat_template).read_text(encoding="utf-8")
     if arguments.adapter:
         chosen.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(arguments.adapter, 1.0)]
     chosen.hostnames, chosen.port, chosen.api_keys = [arguments.host], arguments.port, [key]
@@ -38,6 +41,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m helpers.serving", description="Serve a GGUF model with the OpenAI API.")
     parser.add_argument("--model", default="smollm2-135m", help="an embedded model of the catalogue, or a .gguf file")
     parser.add_argument("--adapter", "--lora", help="a GGUF adapter")
+    parser.add_argument("--chat-template", help="a Jinja file that replaces the model's own, such as the one of tool calls")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 127.0.0.1 is this machine only")
     parser.add_argument("--port", type=int, default=8080, help="0 chooses a free one")
     parser.add_argument("--context", type=int, default=2048, help="tokens of a prompt and its answer")

@@ -279,6 +279,44 @@ def trace(steps):
     )
 
 
+def conversation(messages, steps=()):
+    """An agent's conversation as people read one: what the person said on the left, the agent on the right, between them every call with
+    what it gave; a call opens with a click and shows how sure the model was of each decision.
+
+    Args:
+        messages: in the OpenAI shape, as `agents.loop.Episode` has them; the system's message is left out.
+        steps: the episode's steps, for probabilities and times.
+    """
+    from IPython.display import HTML
+
+    bubble = "<div style='max-width:82%;margin:.35em {};padding:.5em .8em;border-radius:10px;background:{};color:#111;white-space:pre-wrap'>{}</div>"
+    parts, of_message = [], {id(step["message"]): step for step in steps}
+    for message in messages[1:]:
+        step = of_message.get(id(message), {})
+        if message["role"] == "user":
+            parts.append(bubble.format("auto .35em 0", "#eef2f7", html.escape(message["content"])))
+        elif message["role"] == "assistant" and not message.get("tool_calls"):
+            parts.append(bubble.format("0 .35em auto", "#d7efe3", html.escape(message["content"] or "") + _sureness(step)))
+        for call in message.get("tool_calls") or []:
+            answer = next((m["content"] for m in messages if m.get("tool_call_id") == call["id"]), "")
+            refused = answer.startswith('{"ralat"')
+            head = f"{'✗' if refused else '⚙'} <code>{html.escape(call['function']['name'] + ' ' + call['function']['arguments'])}</code>{_sureness(step)}"
+            parts.append(
+                f"<details style='margin:.35em 2em;color:#444;border-left:3px solid {'#D55E00' if refused else '#999'};padding-left:.7em'>"
+                f"<summary style='cursor:pointer;overflow-wrap:anywhere'>{head}</summary>"
+                f"<pre style='white-space:pre-wrap;font-size:.85em'>{html.escape(answer)}</pre></details>"
+            )
+    return HTML(f"<div style='max-width:46em;line-height:1.5'>{''.join(parts)}</div>")
+
+
+def _sureness(step):
+    """The probability of a step's message and the model's time, small and grey; nothing where they are not known."""
+    if "confidence" not in step:
+        return ""
+    least = min((probability for probability, _ in step.get("decisions", ())), default=1.0)
+    return f" <small style='color:#666'>{step['confidence']:.0%} sure, least {least:.0%} · {step['model_seconds']:.1f} s</small>"
+
+
 def _short(value, limit=160):
     text = str(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -50,6 +50,21 @@ def tokens(tokenizer, text):
     return HTML(f"<div style='font-family:monospace;font-size:1.1em;line-height:1.9'>{spans}</div><small>{len(pieces)} tokens</small>")
 
 
+def shaded(tokenizer, ids, weights, legend=""):
+    """Tokens in order, each the darker the greater its weight (0–1; it is shown when the pointer rests on the token)."""
+    from IPython.display import HTML
+
+    spans = []
+    for token, weight in zip(ids, weights):
+        piece = tokenizer.decode([token])
+        shown = html.escape(piece).replace(" ", "·").replace("\n", "↵")
+        spans.append(
+            f"<span title='{weight:.3f}' style='background:rgba(230,159,0,{0.06 + 0.84 * min(1, max(0, weight)):.2f});padding:.1em .15em;"
+            f"margin:1px;border-radius:3px;display:inline-block'>{shown}</span>" + "<br>" * piece.count("\n")
+        )
+    return HTML(f"<div style='font-family:monospace;line-height:1.9'>{''.join(spans)}</div><small>{html.escape(legend)}</small>")
+
+
 def next_tokens(tokenizer, probabilities, count=10, title=""):
     """A bar for each of the most probable next tokens. `probabilities`: tensor [vocabulary]."""
     import matplotlib.pyplot as plt

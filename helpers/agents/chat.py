@@ -22,7 +22,7 @@ class _InProcess:
         self.model, self.tokenizer = model, calls.adopt(tokenizer)
         self._cache, self._seen = None, []
 
-    def _logs(self, ids):
+    def log_probabilities(self, ids):
         """Log-probabilities of the token after `ids`; only what differs from the last call goes through the model."""
         import torch
         from transformers import DynamicCache
@@ -57,7 +57,7 @@ class Choosing(_InProcess):
         def score(written):
             nonlocal passes
             passes += 1
-            return self._logs(prompt + written)
+            return self.log_probabilities(prompt + written)
 
         written, decisions = menu.Menu(self.tokenizer, messages, tools, self.says).choose(score, self._pick if self.temperature else None)
         message = calls.read(self.tokenizer, self.tokenizer.decode(written))
@@ -92,7 +92,7 @@ class Writing(_InProcess):
         if self.grammar == "always":
             written, matcher = self._encode(calls.OPEN), self._matcher(tools)
         while len(written) < self.longest:
-            logs = self._logs(ids + written)
+            logs = self.log_probabilities(ids + written)
             token = int(logs.argmax())
             if matcher is not None:
                 allowed = self._allowed(matcher, len(logs))

@@ -21,8 +21,10 @@ SCHEMA = 2
 def test_digests():
     """Name → the first 12 digits of the sha256 of every test set that comes with the kit."""
     room = Path(__file__).parents[1]
-    sets = [*(room / "corpus" / "data").glob("*.jsonl"), *(room / "worlds" / "mortgage" / "data").glob("written_test_*.jsonl")]
-    return {path.stem: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in sorted(sets)}
+    sets = {path.stem: path for path in (room / "corpus" / "data").glob("*.jsonl")}
+    sets |= {path.stem: path for path in (room / "worlds" / "mortgage" / "data").glob("written_test_*.jsonl")}
+    sets |= {path.parts[-3]: path for path in (room / "worlds").glob("*/data/test.jsonl")}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for name, path in sorted(sets.items())}
 
 
 def load(path):

@@ -15,6 +15,8 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from helpers.worlds.base import ids
+
 _DATA = re.compile(r"<data sumber=.*?</data>", re.S)  # what `guard.mark` has marked
 
 
@@ -51,7 +53,9 @@ class Permissions:
             return f"panggil {' atau '.join(rule.after)} dahulu"
         if sum(tool == name for tool, _ in done) >= rule.most:
             return f"{name} hanya boleh dipanggil {rule.most} kali dalam satu perbualan; serahkan kepada pegawai"
-        shown = "\n".join(json.dumps(result, ensure_ascii=False) for _, result in done)
+        shown = "\n".join(
+            leaf for _, result in done for leaf in _leaves(result) if _ID.fullmatch(leaf)
+        )  # ids in running text may be an attack's
         words = "\n".join(_DATA.sub(" ", m["content"]) for m in messages if m["role"] == "user")
         for names, text, where in ((rule.own, shown, "ditunjukkan oleh alat"), (rule.said, words, "disebut sendiri oleh orang itu")):
             for argument in names:
@@ -61,6 +65,15 @@ class Permissions:
         if careful and self.approval is not None and not self.approval.granted(name, arguments):
             return "menunggu kelulusan pegawai; jangan katakan bahawa hal ini sudah dibuat"
         return None
+
+
+def _leaves(value):
+    """The keys and plain values inside a result, as text."""
+    if isinstance(value, dict):
+        return [leaf for name, inner in value.items() for leaf in (str(name), *_leaves(inner))]
+    if isinstance(value, list):
+        return [leaf for inner in value for leaf in _leaves(inner)]
+    return [str(value)]
 
 
 def _done(messages):

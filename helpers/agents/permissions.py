@@ -54,7 +54,7 @@ class Permissions:
         if sum(tool == name for tool, _ in done) >= rule.most:
             return f"{name} hanya boleh dipanggil {rule.most} kali dalam satu perbualan; serahkan kepada pegawai"
         shown = "\n".join(
-            leaf for _, result in done for leaf in _leaves(result) if _ID.fullmatch(leaf)
+            leaf for _, result in done for leaf in _leaves(result) if ids(leaf) == [leaf]
         )  # ids in running text may be an attack's
         words = "\n".join(_DATA.sub(" ", m["content"]) for m in messages if m["role"] == "user")
         for names, text, where in ((rule.own, shown, "ditunjukkan oleh alat"), (rule.said, words, "disebut sendiri oleh orang itu")):

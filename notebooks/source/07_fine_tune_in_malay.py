@@ -31,7 +31,7 @@
 #
 # **Before you start:** notebook 02 (tokens, chat template, logits); [06](06_lora_by_hand.ipynb) takes LoRA apart. **What it
 # takes:** about a minute and a half in the
-# `smoke` profile, 12 minutes and 2.1 GB of memory in the `laptop` profile on two cores.
+# `smoke` profile, 14 minutes and 2.2 GB of memory in the `laptop` profile on two cores.
 
 # %%
 # Find the kit, or install it where it is not (on Colab).

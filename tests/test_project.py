@@ -32,7 +32,8 @@ def test_every_pin_is_exact():
     wanted = [pin for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()) for pin in group]
     assert len(wanted) > 15
     assert [pin for pin in wanted if not re.fullmatch(r"[A-Za-z0-9_.-]+==\d[\w.]*", pin)] == []
-    assert len(bootstrap.pinned()) == len(wanted)
+    left_out = PROJECT["optional-dependencies"]["gpu"]  # for GPUs only: not in the lock
+    assert len(bootstrap.pinned()) == len(wanted) - len(left_out)
 
 
 def test_generated_files_agree_with_the_pins():

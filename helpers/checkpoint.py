@@ -81,7 +81,7 @@ def to_half(folder):
 
 
 # An agent of a workplace: every written training task in each of its registers, and composed ones.
-AGENT = {"composed": 500, "seed": 0, "longest": 900, "learning_rate": 1e-3}
+AGENT = {"composed": 400, "seed": 0, "longest": 900, "learning_rate": 1e-3}
 AGENT_WHAT = """A LoRA adapter that serves one invented workplace of the kit, {name}: it chooses its next question, tool call or
 answer from the menu of what is possible. It writes nothing of its own and is no chat model."""
 AGENT_DATA = """conversations: the gold actions of tasks written for this kit by a language model, and of tasks composed by program,

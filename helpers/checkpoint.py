@@ -128,14 +128,16 @@ def make_agent(name, folder, trials=1):
     shutil.copytree(target, folder, dirs_exist_ok=True)
     to_half(folder)
     loaded = models.load(adapter=folder)
+    (folder / "examination.jsonl").unlink(missing_ok=True)  # what it did, so that a test can ask it again and compare
     rows = examination.examine(
-        worlds.load(name), worlds.tasks(name, "dev"), examine.agent("model", name, loaded), trials,
+        worlds.load(name), worlds.tasks(name, "dev"), examine.agent("model", name, loaded), trials, folder / "examination.jsonl",
         progress=tqdm, whole_policy=False,
     )  # fmt: skip
     found = examination.report(rows)
+    yardstick = examination.report(examination.examine(worlds.load(name), worlds.tasks(name, "dev"), examine.agent("rules", name), trials))
     card = cards.model_card(
         f"LepasLatih agent: {name}, 135M", AGENT_WHAT.format(name=name), settings, [result],
-        [f"development tasks passed: {found['passed']}"], f"{made['documents']} {AGENT_DATA}", AGENT_LIMITS,
+        [f"development tasks passed: {found['passed']}; the rule-based system: {yardstick['passed']}"], f"{made['documents']} {AGENT_DATA}", AGENT_LIMITS,
     )  # fmt: skip
     (folder / "README.md").write_text(card, encoding="utf-8")
     print(examine.text(found))

@@ -45,7 +45,7 @@ def run(options):
         who = options.base_url and "address" or options.agent
         path = Path(options.out) / f"{name}-{who}-{options.split}.jsonl"
         chosen = agent(options.agent, name, loaded, options.base_url, options.served, options.api_key)
-        whole = bool(options.base_url) or options.agent == "writing" and options.adapter == "none"
+        whole = bool(options.base_url) or options.adapter == "none"  # a tuned model knows the policy
         rows = examination.examine(world, worlds.tasks(name, options.split), chosen, options.trials, path, tqdm, whole_policy=whole)
         print(f"{name}: {who}, {options.split}, {options.trials} trials a task; rows in {path}")
         print(text(examination.report(rows)))

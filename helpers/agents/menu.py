@@ -13,12 +13,12 @@ import math
 import re
 
 from helpers.agents import calls
+from helpers.training.documents import FORCED_WEIGHT, Example
 from helpers.worlds import base
 
 END = "<|im_end|>"
 LONGEST_QUOTE = 10  # words
 AROUND = " .,;:!?()[]\"'“”‘’…-–—"  # punctuation that belongs to the sentence, not to the quote
-FORCED = 0.15  # what a token is worth that the menu forces, against one decision
 
 
 class Menu:
@@ -78,7 +78,7 @@ class Menu:
         return written, decisions
 
     def weights(self, ids):
-        """What each token of a message is worth in training: 1 for a decision, `FORCED` for the rest.
+        """What each token of a message is worth in training: 1 for a decision, `FORCED_WEIGHT` for the rest.
 
         ValueError if the menu does not have this message: a model that chooses could never say it.
         """
@@ -88,7 +88,7 @@ class Menu:
                 node = self._next(node)
             if node is None or token not in node:
                 raise ValueError(f"not on the menu after {self.tokenizer.decode(ids[: len(found)])!r}: {self.tokenizer.decode(ids)!r}")
-            found.append(1.0 if len(node) > 1 else FORCED)
+            found.append(1.0 if len(node) > 1 else FORCED_WEIGHT)
             node = node[token]
         if node.get(None) != ():
             raise ValueError(f"not a whole message: {self.tokenizer.decode(ids)!r}")
@@ -161,8 +161,6 @@ def prompt(tokenizer, messages, tools):
 
 def document(tokenizer, messages, tools, says=()):
     """A trace as a training document: every message of the assistant is learnt, with its decisions weighing most."""
-    from helpers.training import Example
-
     ids, weights, first = [], [], None
     for number, message in enumerate(messages):
         if message["role"] != "assistant":

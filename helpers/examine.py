@@ -7,6 +7,7 @@
 Every finished conversation is kept in `--out`, so an interrupted examination goes on where it was.
 """
 
+import re
 from pathlib import Path
 
 from helpers import worlds
@@ -29,10 +30,12 @@ def agent(name, world, loaded=None, address=None, served="served", api_key=None)
 
 def run(options):
     """Examine and print; returns an exit status."""
+    import torch
     from tqdm import tqdm
 
     from helpers import lesson, machine, models
 
+    torch.set_num_threads(machine.cores())
     names = list(worlds.WORLDS) if options.world == "all" else [options.world]
     machine.frugal_malloc()
     for name in names:
@@ -42,7 +45,8 @@ def run(options):
             if not adapter.exists() and not options.adapter:
                 raise ValueError(f"no adapter for {name} is shipped: give one with --adapter, or an address with --base-url")
             loaded = models.load(options.model, adapter=None if options.adapter == "none" else adapter)
-        who = options.base_url and "address" or options.agent
+        asked = [options.base_url, options.served] if options.base_url else [options.agent, options.model, options.adapter]
+        who = re.sub(r"\W+", "-", " ".join(filter(None, asked))).strip("-")  # another model's rows are never taken for this one's
         path = Path(options.out) / f"{name}-{who}-{options.split}.jsonl"
         chosen = agent(options.agent, name, loaded, options.base_url, options.served, options.api_key)
         whole = bool(options.base_url) or options.adapter == "none"  # a tuned model knows the policy

@@ -89,16 +89,3 @@ def test_the_yardsticks_do_better_than_the_floors(name):
 
     scores = {agent: passed(agent) for agent in ("rules", "nothing", "refusing", "dice")}
     assert scores["rules"] >= 0.6 and max(scores["nothing"], scores["refusing"], scores["dice"]) <= 0.35, scores
-
-
-def test_a_shipped_agent_does_again_what_its_examination_says():
-    import json
-
-    from helpers import lesson, models
-
-    for folder in sorted(lesson.AGENTS.iterdir()):
-        kept = {row["task"]: row for row in map(json.loads, (folder / "examination.jsonl").read_text(encoding="utf-8").splitlines())}
-        tasks = [task for task in worlds.tasks(folder.name, "dev") if task.id in kept][:6]
-        chosen = examine.agent("model", folder.name, models.load(adapter=folder))
-        rows = agents.examine(worlds.load(folder.name), tasks, chosen, whole_policy=False)
-        assert [(row["task"], row["passed"]) for row in rows] == [(t.id, kept[t.id]["passed"]) for t in tasks]

@@ -235,3 +235,13 @@ def test_a_grammar_makes_every_call_valid_and_nothing_else(embedded, tokenizer):
     assert "tool_calls" not in free and free["details"]["tokens"] <= 12  # the open model knows no such calls
     begun = [*messages[:1], {"role": "user", "content": "Jawab dengan <tool_call>."}]
     assert chat.Writing(embedded[0], tokenizer, longest=12, grammar="lazy")(begun, tools)["details"]["forced"] == 0
+
+
+def test_a_conversation_is_shown_and_nobody_writes_html_into_it():
+    from helpers import show
+
+    gold = [m for m in person.trace(Stall, TEA) if m["role"] == "assistant"]
+    rude = base.Task("t3", "sale", {"rasmi": "<script>teh</script>"}, TEA.gold, TEA.facts)
+    episode = loop.run(Stall(), scripted(*gold), person.Person(Stall, rude))
+    page = show.conversation(episode.messages, episode.steps).data
+    assert "<script>" not in page and "&lt;script&gt;" in page and "order {" in page and "RM2.50" in page

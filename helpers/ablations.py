@@ -113,8 +113,8 @@ def make(folder):
 
     from helpers import machine
 
-    torch.set_num_threads(machine.cores())
     machine.frugal_malloc()
+    torch.set_num_threads(machine.cores())
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "ablations.json"

@@ -32,8 +32,8 @@ def make(folder):
     from helpers.training import cards
     from helpers.worlds.mortgage import letters, task
 
-    torch.set_num_threads(machine.cores())
     machine.frugal_malloc()
+    torch.set_num_threads(machine.cores())
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     adapter, results, documents = None, [], 0
@@ -115,8 +115,8 @@ def make_agent(name, folder, trials=1):
     from helpers.evaluation import agents as examination
     from helpers.training import cards
 
-    torch.set_num_threads(machine.cores())
     machine.frugal_malloc()
+    torch.set_num_threads(machine.cores())
     target, settings = folder.with_name(f"{folder.name}-1"), training.Settings(learning_rate=AGENT["learning_rate"], seed=AGENT["seed"])
     if not target.exists():
         model, tokenizer = models.load()

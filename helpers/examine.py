@@ -35,9 +35,9 @@ def run(options):
 
     from helpers import lesson, machine, models
 
+    machine.frugal_malloc()
     torch.set_num_threads(machine.cores())
     names = list(worlds.WORLDS) if options.world == "all" else [options.world]
-    machine.frugal_malloc()
     for name in names:
         world, loaded = worlds.load(name), None
         if not options.base_url and options.agent in ("model", "writing"):

@@ -173,6 +173,9 @@ def test_the_examination_passes_gold_and_fails_the_floors():
     for wrong in (cold, silent, chat.Nothing()):
         assert not agents.examine(Stall, [TEA], wrong)[0]["passed"]
     assert agents.examine(Stall, [THANKS], chat.Nothing())[0]["passed"]
+    idle = agents.examine(Stall, [TEA, THANKS], chat.Nothing())
+    assert agents.report(idle)["wrong_but_valid"].value == 0  # doing nothing is wrong, but no call was
+    assert [agents.by(idle, "kind")[kind]["passed"].value for kind in ("sale", "talk")] == [0, 1]
     refused = agents.examine(Stall, [THANKS], chat.Refusing("note", {"words": "x"}))[0]
     assert not refused["passed"] and refused["acted"] and not refused["acts"]
 

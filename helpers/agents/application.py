@@ -10,6 +10,7 @@ fast: it is pinned, and only this module knows it.
 import json
 
 from helpers.agents import calls
+from helpers.worlds.base import ERROR
 
 
 class NotSure(Exception):
@@ -82,6 +83,6 @@ def _messages(history, instructions):
                 else:
                     made.append(calling := one)
             elif part.part_kind in ("tool-return", "retry-prompt"):
-                content = part.content if isinstance(part.content, dict) else {"ralat": str(part.content)}
+                content = part.content if isinstance(part.content, dict) else {ERROR: str(part.content)}
                 made.append(calls.result(part.tool_call_id, content))
     return made

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 
 from helpers.agents import calls
+from helpers.worlds.base import ERROR
 
 STEPS = 12  # an agent that has not ended by then is lost
 
@@ -51,9 +52,9 @@ def run(world, chat, person, steps=STEPS, whole_policy=True, guard=None, watch=N
             try:
                 arguments = json.loads(called["function"]["arguments"])
                 refusal = guard and guard(world, name, arguments, episode.messages)
-                result = {"ralat": refusal} if refusal else world.call(name, arguments)
+                result = {ERROR: refusal} if refusal else world.call(name, arguments)
             except (ValueError, TypeError) as error:
-                result = {"ralat": f"panggilan tidak dapat dibaca: {error}"}
+                result = {ERROR: f"panggilan tidak dapat dibaca: {error}"}
             episode.messages.append(calls.result(called["id"], result))
             step["results"].append({"name": name, "result": result})
         episode.steps.append(step)

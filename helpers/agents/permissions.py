@@ -15,7 +15,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.worlds.base import ids
+from helpers.worlds.base import ERROR, ids
 
 _DATA = re.compile(r"<data sumber=.*?</data>", re.S)  # what `guard.mark` has marked
 
@@ -80,7 +80,7 @@ def _done(messages):
     """The calls of a conversation that succeeded: `(tool, result)` in order."""
     names = {call["id"]: call["function"]["name"] for message in messages for call in message.get("tool_calls") or ()}
     results = [(names.get(m.get("tool_call_id")), json.loads(m["content"])) for m in messages if m["role"] == "tool"]
-    return [(name, result) for name, result in results if not (isinstance(result, dict) and "ralat" in result)]
+    return [(name, result) for name, result in results if not (isinstance(result, dict) and ERROR in result)]
 
 
 class Approval:

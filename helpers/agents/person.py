@@ -8,10 +8,10 @@ Trials differ in register: the first three speak rasmi, pasar and mixed where th
 register and answer in another. The same trial always says the same.
 """
 
-import json
 import re
 
 from helpers.agents import calls, menu
+from helpers.worlds import base
 
 PATIENCE = 2  # questions that the person cannot answer before they leave
 PUZZLED = "Maaf, saya tidak pasti."
@@ -54,9 +54,17 @@ def replay(world, task):
     """Take the gold actions of a task in a fresh world and return it. ValueError where a tool refuses one."""
     made = world(setup=task.setup)
     for step in task.gold:
-        if "tool" in step and "ralat" in (answer := made.call(step["tool"], step["arguments"])):
-            raise ValueError(f"{task.id}: {step['tool']} refused the gold action: {answer['ralat']}")
+        if "tool" in step:
+            _act(made, task, step)
     return made
+
+
+def _act(made, task, step):
+    """What a gold action gives. ValueError where the tool refuses it: then the task is wrong."""
+    answer = made.call(step["tool"], step["arguments"])
+    if base.ERROR in answer:
+        raise ValueError(f"{task.id}: {step['tool']} refused the gold action: {answer[base.ERROR]}")
+    return answer
 
 
 def trace(world, task, trial=0):
@@ -69,12 +77,9 @@ def trace(world, task, trial=0):
     for step in [*task.gold, {}]:
         told = menu.tells(messages)
         if "tool" in step:
-            order = [name for name in _order(world, step["tool"]) if name in step["arguments"]]
+            order = [name for name in base.arguments(getattr(world, step["tool"])) if name in step["arguments"]]
             message = calls.call(step["tool"], {name: step["arguments"][name] for name in order})
-            answer = made.call(step["tool"], step["arguments"])
-            if "ralat" in answer:
-                raise ValueError(f"{task.id}: {step['tool']} refused the gold action: {answer['ralat']}")
-            messages += [message, calls.result(message["tool_calls"][0]["id"], answer)]
+            messages += [message, calls.result(message["tool_calls"][0]["id"], _act(made, task, step))]
             continue
         if "ask" in step:
             text = world.FACTS[step["ask"]].question
@@ -96,17 +101,6 @@ def trace(world, task, trial=0):
     return messages
 
 
-def _order(world, tool):
-    from helpers.worlds.base import arguments
-
-    return arguments(getattr(world, tool))
-
-
 def says(world):
     """Everything that an agent of a world may always say: its questions and its courtesies."""
     return [*(fact.question for fact in world.FACTS.values()), *world.SAYS.values()]
-
-
-def as_row(task):
-    """A task as a line of JSON."""
-    return json.dumps({k: v for k, v in vars(task).items() if v or k in ("id", "kind", "opening", "gold")}, ensure_ascii=False)

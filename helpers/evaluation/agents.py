@@ -99,7 +99,7 @@ def report(rows):
     """What rows say, as a dictionary of `intervals.Share`s and means.
 
     `passed` counts first trials only, one a task, for independent counts; `executable`: calls that a tool accepted;
-    `wrong_but_valid`: episodes in which every call was accepted and the outcome is still wrong; `no_tool`: of the tasks
+    `wrong_but_valid`: episodes with calls, every one accepted, whose outcome is still wrong; `no_tool`: of the tasks
     in which nothing had to be done, those in which nothing was.
     """
     first = [row for row in rows if row["trial"] == 0]
@@ -109,7 +109,9 @@ def report(rows):
         "passed": intervals.wilson(sum(row["passed"] for row in first), len(first)),
         **{f"pass^{k}": pass_k(rows, k) for k in range(1, trials + 1)},
         "executable": intervals.wilson(calls - sum(row["refused"] for row in rows), calls),
-        "wrong_but_valid": intervals.wilson(sum(not row["state"] and not row["refused"] for row in first), len(first)),
+        "wrong_but_valid": intervals.wilson(
+            sum(bool(row["calls"]) and not row["state"] and not row["refused"] for row in first), len(first)
+        ),
         "no_tool": intervals.wilson(sum(not row["acted"] for row in still), len(still)),
         "seconds": sum(row["seconds"] for row in rows) / len(rows) if rows else None,
         "tokens": sum(row["tokens"] for row in rows) / len(rows) if rows else None,

@@ -104,10 +104,6 @@ class World:
         """The workplace's written policy, in Malay: `policy.md` beside the class."""
         return (Path(sys.modules[cls.__module__].__file__).parent / "policy.md").read_text(encoding="utf-8")
 
-    def tools(self):
-        """The methods that an agent may call."""
-        return [getattr(self, name) for name in self.TOOLS]
-
     def call(self, name, arguments):
         """Call a tool as an agent does. Whatever is wrong with the call comes back as `{"ralat": one line}`."""
         if name not in self.TOOLS:

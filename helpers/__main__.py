@@ -51,7 +51,7 @@ def main(arguments=None):
     ablations.add_argument("--out", default="build/ablations")
     checkpoints = commands.add_parser("checkpoints", help="train the shipped checkpoint again")
     checkpoints.add_argument("--out", default="build/checkpoint")
-    checkpoints.add_argument("--world", choices=("counter", "supply", "knowhow", "customer"), help="the agent of a workplace instead")
+    checkpoints.add_argument("--agents", action="store_true", help="the agent of the four workplaces instead of the mortgage reader")
     bench = commands.add_parser("bench", help="training against its peers")
     bench.add_argument("options", nargs=argparse.REMAINDER, help="passed on to `python -m benchmarks.training`")
     examine = commands.add_parser("examine", help="an agent in the four workplaces")

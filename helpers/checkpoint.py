@@ -4,6 +4,7 @@ python -m helpers checkpoints          # about half an hour on two cores; resume
 """
 
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -80,32 +81,56 @@ def to_half(folder):
     partial.replace(path)
 
 
-# An agent of a workplace: every written training task in each of its registers, and composed ones.
-AGENT = {"composed": 400, "seed": 0, "longest": 900, "learning_rate": 1e-3}
-AGENT_WHAT = """A LoRA adapter that serves one invented workplace of the kit, {name}: it chooses its next question, tool call or
+# The agent of the workplaces, one adapter for all four. What it does first in a conversation is most of what it has to
+# decide, and short: three passes over that, then one over whole conversations. The lower half of the layers stays as it is
+# and is run once.
+AGENT = {"layers": 15, "rank": 16, "seed": 0, "together": 1000}
+AGENT_STAGES = (
+    {"first": 800, "whole": 0, "composed": 0, "epochs": 3, "learning_rate": 2e-3},
+    {"first": 250, "whole": 100, "composed": 25, "epochs": 1, "learning_rate": 1e-3},
+)
+LONGEST_CONVERSATION = 1500  # tokens
+AGENT_WHAT = """A LoRA adapter that serves the invented workplaces {names} of the kit: it chooses its next question, tool call or
 answer from the menu of what is possible. It writes nothing of its own and is no chat model."""
 AGENT_DATA = """conversations: the gold actions of tasks written for this kit by a language model, and of tasks composed by program,
-replayed in the workplace. Apache-2.0. No real person."""
-AGENT_LIMITS = """It knows one workplace, its tools and its sentences. Whatever it is unsure of belongs to a person, and nothing
+replayed in the workplaces. Apache-2.0. No real person."""
+AGENT_LIMITS = """It knows these workplaces, their tools and their sentences. Whatever it is unsure of belongs to a person, and nothing
 that cannot be undone may be left to it."""
 
 
-def agent_documents(name, tokenizer, composed, seed, longest):
-    """Training documents of a workplace's agent, and how many traces were too long; the test tasks are not read."""
+def agent_documents(name, tokenizer, stage, seed):
+    """Training documents of a workplace's agent, in groups that share policy and tools; the test tasks are not read.
+
+    `first`: so many conversations up to the agent's first message; `whole`: so many of the short ones with several actions,
+    besides all the long ones; `composed`: so many made by program.
+    """
     from helpers import worlds
     from helpers.agents import calls, menu, person
+    from helpers.training.documents import together
 
-    world = worlds.load(name)
+    world, rng = worlds.load(name), random.Random(seed)
     tools, says = calls.schemas(world), person.says(world)
-    written = [(task, trial) for task in worlds.tasks(name, "train") for trial in range(len(task.opening))]
-    made = written + [(task, seed + number) for number, task in enumerate(worlds.compose(name, composed, seed))]
-    documents = [menu.document(tokenizer, person.trace(world, task, trial), tools, says) for task, trial in made]
-    short = [document for document in documents if len(document) <= longest]
-    return short, len(documents) - len(short)
+    written = {
+        split: [(task, trial) for task in worlds.tasks(name, split) for trial in range(len(task.opening))] for split in worlds.TRAINING
+    }
+    every = [pair for pairs in written.values() for pair in pairs]
+    documents = []
+    for task, trial in rng.sample(every, min(stage["first"], len(every))):
+        messages = person.trace(world, task, trial)
+        said = next(i for i, message in enumerate(messages) if message["role"] == "assistant")
+        documents.append(menu.document(tokenizer, messages[: said + 1], tools, says, forced=0.0))
+    if stage["whole"]:
+        several = [pair for split in worlds.TRAINING[1:] for pair in written[split] if len(pair[0].gold) > 1]
+        made = written["train"] + rng.sample(several, min(stage["whole"], len(several)))
+        made += [(task, seed + number) for number, task in enumerate(worlds.compose(name, stage["composed"], seed))]
+        documents += [menu.document(tokenizer, person.trace(world, task, trial), tools, says) for task, trial in made]
+    documents = [document for document in documents if len(document) <= LONGEST_CONVERSATION]
+    rng.shuffle(documents)
+    return together(documents, AGENT["together"])
 
 
-def make_agent(name, folder, trials=1):
-    """Train the agent of a workplace, examine it on the development tasks, and leave the adapter in fp16 with its card."""
+def make_agents(folder, names=None):
+    """Train one agent for the workplaces, examine it on their development tasks, and leave the adapter in fp16 with its card."""
     import torch
     from tqdm import tqdm
 
@@ -117,28 +142,32 @@ def make_agent(name, folder, trials=1):
 
     machine.frugal_malloc()
     torch.set_num_threads(machine.cores())
-    target, settings = folder.with_name(f"{folder.name}-1"), training.Settings(learning_rate=AGENT["learning_rate"], seed=AGENT["seed"])
-    if not target.exists():
-        model, tokenizer = models.load()
-        documents, left_out = agent_documents(name, calls.adopt(tokenizer), AGENT["composed"], AGENT["seed"], AGENT["longest"])
-        print(f"{name}: {len(documents)} conversations, {sum(map(len, documents))} tokens; {left_out} too long")
-        training.finetune(model, tokenizer, documents, target, settings, [progress()])
-    made = json.loads((target / "training.json").read_text())
-    result = training.Result(**{field: made[field] for field in training.Result.__dataclass_fields__})
-    shutil.copytree(target, folder, dirs_exist_ok=True)
+    names, adapter, results, groups = list(names or worlds.WORLDS), None, [], 0
+    for number, stage in enumerate(AGENT_STAGES):
+        target = folder.with_name(f"{folder.name}-{number + 1}")
+        settings = training.Settings(
+            learning_rate=stage["learning_rate"], epochs=stage["epochs"], seed=AGENT["seed"], rank=AGENT["rank"], layers=AGENT["layers"]
+        )
+        if not target.exists():
+            model, tokenizer = models.load(adapter=adapter, merge=False)
+            tokenizer = calls.adopt(tokenizer)
+            documents = [d for name in names for d in agent_documents(name, tokenizer, stage, AGENT["seed"] + number)]
+            print(f"stage {number + 1}: {len(documents)} groups, {sum(map(len, documents))} tokens, {stage['epochs']} times", flush=True)
+            training.finetune(model, tokenizer, documents, target, settings, [progress()])
+        made = json.loads((target / "training.json").read_text())
+        results.append(training.Result(**{field: made[field] for field in training.Result.__dataclass_fields__}))
+        groups, adapter = groups + made["documents"], target
+    shutil.copytree(adapter, folder, dirs_exist_ok=True)
     to_half(folder)
-    loaded = models.load(adapter=folder)
-    (folder / "examination.jsonl").unlink(missing_ok=True)  # what it did, so that a test can ask it again and compare
-    rows = examination.examine(
-        worlds.load(name), worlds.tasks(name, "dev"), examine.agent("model", name, loaded), trials, folder / "examination.jsonl",
-        progress=tqdm, whole_policy=False,
-    )  # fmt: skip
-    found = examination.report(rows)
-    yardstick = examination.report(examination.examine(worlds.load(name), worlds.tasks(name, "dev"), examine.agent("rules", name), trials))
-    card = cards.model_card(
-        f"LepasLatih agent: {name}, 135M", AGENT_WHAT.format(name=name), settings, [result],
-        [f"development tasks passed: {found['passed']}; the rule-based system: {yardstick['passed']}"], f"{made['documents']} {AGENT_DATA}", AGENT_LIMITS,
-    )  # fmt: skip
+    loaded, lines = models.load(adapter=folder), []
+    for name in names:
+        world, asked, path = worlds.load(name), worlds.tasks(name, "dev"), folder / f"examination-{name}.jsonl"
+        path.unlink(missing_ok=True)  # what it did, so that a test can ask it again and compare
+        rows = examination.examine(world, asked, examine.agent("model", name, loaded), 1, path, progress=tqdm, whole_policy=False)
+        rules = examination.report(examination.examine(world, asked, examine.agent("rules", name), 1))
+        lines.append(f"{name}, development tasks passed: {examination.report(rows)['passed']}; the rule-based system: {rules['passed']}")
+    what = AGENT_WHAT.format(names=", ".join(names))
+    card = cards.model_card("LepasLatih agent, 135M", what, settings, results, lines, f"{groups} groups of {AGENT_DATA}", AGENT_LIMITS)
     (folder / "README.md").write_text(card, encoding="utf-8")
-    print(examine.text(found))
+    print("\n".join(lines))
     return 0

@@ -66,7 +66,7 @@ def checkpoints(options):
     """Train the shipped checkpoint again and score it on the development letters; the test letters are not touched."""
     from helpers import checkpoint
 
-    return checkpoint.make_agent(options.world, Path(options.out)) if options.world else checkpoint.make(Path(options.out))
+    return (checkpoint.make_agents if options.agents else checkpoint.make)(Path(options.out))
 
 
 def finetune(options):

@@ -1,7 +1,8 @@
 """τ-Melayu on the command line: any model, in four workplaces, judged by what it left behind.
 
     python -m helpers examine --world all --base-url http://127.0.0.1:8080/v1 --trials 4
-    python -m helpers examine --world counter --adapter runs/…/counter      # a model of this computer that chooses
+    python -m helpers examine --world counter                               # the agent that ships with the kit
+    python -m helpers examine --world counter --adapter runs/…/adapter      # your own
     python -m helpers examine --world counter --agent rules                 # a yardstick
 
 Every finished conversation is kept in `--out`, so an interrupted examination goes on where it was.
@@ -38,13 +39,11 @@ def run(options):
     machine.frugal_malloc()
     torch.set_num_threads(machine.cores())
     names = list(worlds.WORLDS) if options.world == "all" else [options.world]
+    loaded = None
+    if not options.base_url and options.agent in ("model", "writing"):
+        loaded = models.load(options.model, adapter=None if options.adapter == "none" else Path(options.adapter or lesson.AGENT))
     for name in names:
-        world, loaded = worlds.load(name), None
-        if not options.base_url and options.agent in ("model", "writing"):
-            adapter = Path(options.adapter) if options.adapter else lesson.AGENTS / name
-            if not adapter.exists() and not options.adapter:
-                raise ValueError(f"no adapter for {name} is shipped: give one with --adapter, or an address with --base-url")
-            loaded = models.load(options.model, adapter=None if options.adapter == "none" else adapter)
+        world = worlds.load(name)
         asked = [options.base_url, options.served] if options.base_url else [options.agent, options.model, options.adapter]
         who = re.sub(r"\W+", "-", " ".join(filter(None, asked))).strip("-")  # another model's rows are never taken for this one's
         path = Path(options.out) / f"{name}-{who}-{options.split}.jsonl"

@@ -24,7 +24,7 @@ except ModuleNotFoundError:
     from helpers import lesson"""
 
 SHIPPED = Path(__file__).parent / "checkpoints" / "mortgage"
-AGENTS = Path(__file__).parent / "checkpoints" / "agents"  # one folder a workplace
+AGENT = Path(__file__).parent / "checkpoints" / "agent"  # one for the four workplaces
 ABLATIONS = Path(__file__).parent / "checkpoints" / "ablations.json"  # made by `python -m helpers ablations`
 
 
@@ -122,89 +122,10 @@ def _machine(folder):
     return found
 
 
-def _best_within(share):
-    """The run of the ablation table with the most fields right in at most this share of the first run's minutes."""
-    runs = json.loads(ABLATIONS.read_text(encoding="utf-8"))["letters"]
-    limit = share * next(iter(runs.values()))["minutes"]
-    return max((name for name, run in runs.items() if run["minutes"] <= limit), key=lambda name: runs[name]["fields"])
-
-
-def _is_gradient_at_input(function):
-    """Does a function of (G, W, A, B, s) return the gradient that a LoRA layer hands down to its input?"""
-    import torch
-
-    try:
-        shapes = (5, 4), (4, 3), (2, 3), (4, 2)
-        G, W, A, B = (torch.arange(m * n, dtype=torch.float32).reshape(m, n).sin() for m, n in shapes)
-        return torch.allclose(function(G, W, A, B, 0.5), G @ (W + 0.5 * B @ A), atol=1e-5)
-    except Exception:  # whatever a learner's function may raise, it is not right yet
-        return False
-
-
-# Exercises: a test of the answer, and what to think about when it is wrong.
-EXERCISES = {
-    "00.1": (
-        lambda a: isinstance(a, (int, float)) and 0.5 <= a <= 0.6,
-        "each parameter takes four bytes in float32; 134.5 million parameters, in gigabytes",
-    ),
-    "02.1": (lambda a: isinstance(a, (int, float)) and 1.9 <= a <= 3.5, "count the tokens of your Malay sentence and divide by its words"),
-    "02.2": (
-        lambda a: isinstance(a, (int, float)) and a > 0 and abs(a - 2 * 30 * 3 * 64 * 4) < 1,
-        "keys and values, 30 layers, 3 key-value heads of 64 numbers, 4 bytes each",
-    ),
-    "03.1": (
-        lambda a: isinstance(a, (list, tuple)) and ["".join(p) for p in a] == ["da", "ada"],
-        "count the pairs: d+a stands once in ada, twice in dada, once in adat; then count again with da as one piece",
-    ),
-    "03.2": (
-        lambda a: isinstance(a, int) and a == 1000 * 576,
-        "a row of 576 numbers for each piece, and one table serves for reading and for scoring",
-    ),
-    "04.1": (
-        lambda a: isinstance(a, int) and 140 < a <= 160,
-        "print the two ends for n = 100, 110, 120 … and stop at the first whose distance is at most 0.10",
-    ),
-    "04.2": (
-        lambda a: isinstance(a, (int, float)) and abs(a - (10 / 2 + 20 / 3 + 20 / 5) / 50) < 0.001,
-        "add up what a coin may expect from each question, and divide by the number of questions",
-    ),
-    "05.1": (
-        lambda a: isinstance(a, (int, float)) and abs(a - 0.5) < 0.001,
-        "shared runs, divided by all *different* runs of both texts together",
-    ),
-    "05.2": (
-        lambda a: isinstance(a, (int, float)) and abs(a - 108 / 120) < 0.001,
-        "of the 120 pieces that should be found, how many were?",
-    ),
-    "06.1": (
-        lambda a: isinstance(a, int) and a == -(-576 * 1536 // (576 + 1536)),
-        "a LoRA of rank r has r·(n+m) numbers and the matrix n·m: divide, and round up",
-    ),
-    "06.2": (
-        lambda a: callable(a) and _is_gradient_at_input(a),
-        "the outputs depend on X through W and through A and B: G W for the first way, s (G B) A for the second; add them",
-    ),
-    "06.3": (
-        lambda a: isinstance(a, (int, float)) and abs(a - 33.030144) < 0.1,
-        "lora_parameters(shapes['Qwen3-4B'], rank=8) numbers of two bytes each; a megabyte is a million bytes",
-    ),
-    "07.1": (
-        lambda a: isinstance(a, int) and a == 16 * (576 + 1536),
-        "a LoRA of rank r on a matrix of n×m adds r·(n+m) numbers: the gate projection is 576×1536, the rank 16",
-    ),
-    "07.2": (
-        lambda a: a == _best_within(2 / 3),
-        "cross out the rows with more than two thirds of the first row's minutes; of the rest, take the largest share of fields",
-    ),
-    "11.1": (
-        lambda a: isinstance(a, (int, float)) and abs(a - 2019.57) < 0.01,
-        "the annuity formula with 420 months and 4.10/1200 a month",
-    ),
-}
-
-
 def check(name, answer):
     """Check the answer to an exercise; prints a verdict and returns True, False, or None where nothing was answered."""
+    from helpers.exercises import EXERCISES
+
     test, hint = EXERCISES[name]
     if answer is None or answer is ...:
         print(f"Exercise {name}: not answered yet.")

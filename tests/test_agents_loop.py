@@ -123,10 +123,10 @@ def test_a_trace_is_a_conversation_whose_every_message_is_on_the_menu(tokenizer)
     document = menu.document(tokenizer, messages, tools, SAYS)
     learnt = [t for t, w in zip(document.input_ids[document.prompt_length :], document.weights) if w]
     text = tokenizer.decode(learnt)
-    assert text == (
-        'Berapa cawan?<|im_end|><tool_call>\n{"name": "order", "arguments": {"drink": "teh", "hot": true}}\n</tool_call><|im_end|>'
-        "Satu teh, RM2.50, dengan nombor TEH-17.<|im_end|>"
-    )
+    call = '<tool_call>\n{"name": "order", "arguments": {"drink": "teh", "hot": true}}\n</tool_call>'
+    before, after = text.split(call)
+    assert before == "Berapa cawan?<|im_end|>"
+    assert after.startswith("<|im_end|>S") and messages[-1]["content"].startswith(after.removeprefix("<|im_end|>"))  # up to the last decision
     decided = [tokenizer.decode([t]) for t, w in zip(document.input_ids[document.prompt_length :], document.weights) if w == 1]
     assert "true" in "".join(decided) and "arguments" not in "".join(decided)
     with pytest.raises(ValueError, match="not on the menu"):

@@ -16,7 +16,7 @@ from test_training import SETTINGS, disturbed, documents
 
 from helpers import training
 from helpers.training import Example, Settings
-from helpers.training.documents import conversation, fingerprint, micro_batches, prose
+from helpers.training.documents import conversation, fingerprint, micro_batches, prose, together
 from helpers.training.engine import Engine, held_out_loss
 from helpers.training.estimate import DoesNotFit, bytes_per_token, estimate, flop_per_token, shapes
 from helpers.training.head import CHUNK, HeadLoss
@@ -375,3 +375,27 @@ def test_a_fingerprint_changes_with_everything(tokenizer):
     rows = documents(tokenizer, 3)
     marks = {fingerprint(rows), fingerprint(rows[:2]), fingerprint(rows, {"rank": 4}), fingerprint([*rows[:2], Example([1, 2], 1, [1.0])])}
     assert len(marks) == 4 and fingerprint(rows) in marks
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_branches_of_one_beginning_are_separate_documents(tiny, by_hand):
+    model, tokenizer = tiny
+    model = disturbed(model, Settings(rank=4))
+    prompt = tokenizer("Polisi kaunter: jawab dengan sopan.")["input_ids"]
+    endings = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("Selamat pagi!", "Ada banjir di Johor.", "Terima kasih")]
+    apart = [Example(prompt + ids, len(prompt), [0.0] + [0.5] * (len(ids) - 1)) for ids in endings]
+    apart[1].weights[0] = 1.0  # the first token of a branch is predicted from the end of the beginning
+    joined = together(apart, tokens=1000)
+    assert len(joined) == 1 and len(joined[0]) == len(prompt) + sum(map(len, endings))
+    assert len(together(apart, tokens=1)) == 3
+    theirs = plain_loss(model, apart)
+    their_gradients = gradients(model, theirs)
+    engine = Engine(model, by_hand=by_hand)
+    ours = engine.loss(engine.batch(joined))
+    assert ours.item() == pytest.approx(theirs.item(), rel=1e-5)
+    assert furthest(gradients(model, ours), their_gradients) < 1e-4
+
+
+def test_documents_without_a_common_beginning_are_refused():
+    with pytest.raises(ValueError, match="no common beginning"):
+        together([Example([1, 2, 3], 1, [1.0, 1.0]), Example([2, 2, 3], 1, [1.0, 1.0])])

@@ -133,6 +133,5 @@ def _new_id():
 
 
 def system(world, whole=True):
-    """The system message for a world: its whole policy, or for a tuned model only the policy's title."""
-    policy = inspect.cleandoc(world.policy())
-    return {"role": "system", "content": policy if whole else policy.splitlines()[0].lstrip("# ")}
+    """The system message for a world: its whole policy, or what is enough for a tuned model."""
+    return {"role": "system", "content": inspect.cleandoc(world.policy()) if whole else world.brief()}

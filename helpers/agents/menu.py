@@ -13,10 +13,13 @@ import math
 import re
 
 from helpers.agents import calls
-from helpers.training.documents import FORCED_WEIGHT, Example
+from helpers.training.documents import Example
 from helpers.worlds import base
 
 END = "<|im_end|>"
+# What a token is worth in training. Most tokens of a conversation leave no choice; where a quote begins and ends is a
+# matter of taste; the rest decides the case.
+DECISION, QUOTE, FORCED = 1.0, 0.3, 0.02
 LONGEST_QUOTE = 10  # words
 AROUND = " .,;:!?()[]\"'“”‘’…-–—"  # punctuation that belongs to the sentence, not to the quote
 
@@ -25,16 +28,16 @@ class Menu:
     """The options of one turn. `says`: sentences that the agent may always say, such as its questions."""
 
     def __init__(self, tokenizer, messages, tools, says=()):
-        self.tokenizer, self._trees = tokenizer, {}
+        self.tokenizer, self._trees, self._worth = tokenizer, {}, {}
         heads = {text + END: () for text in (*says, *tells(messages)) if text}
         for tool in tools:
             head, *later = _segments(tool["function"], messages)
-            if all(later):  # a tool without a possible argument cannot be called
+            if all(values for _, values in later):  # a tool without a possible argument cannot be called
                 heads[head] = tuple(later)
         self._root = self._tree([(text, later) for text, later in heads.items()])
 
-    def _tree(self, options):
-        """A prefix tree of token ids; its leaves hold the segments that follow."""
+    def _tree(self, options, worth=DECISION):
+        """A prefix tree of token ids; its leaves hold the segments that follow. `worth`: what its decisions weigh."""
         root = {}
         for ids, (text, later) in zip(self.tokenizer([t for t, _ in options], add_special_tokens=False)["input_ids"], options):
             node = root
@@ -43,6 +46,7 @@ class Menu:
             if node:
                 raise ValueError(f"the option {text!r} is the beginning of another")
             node[None] = later
+        self._worth[id(root)] = worth
         return root
 
     def _next(self, node):
@@ -50,10 +54,11 @@ class Menu:
         later = node[None]
         if not later:
             return None
-        first, rest = tuple(later[0]), tuple(map(tuple, later[1:]))
-        if (first, rest) not in self._trees:
-            self._trees[first, rest] = self._tree([(text, rest) for text in first])
-        return self._trees[first, rest]
+        (worth, first), *rest = later
+        key = first, tuple(rest)
+        if key not in self._trees:
+            self._trees[key] = self._tree([(text, tuple(rest)) for text in first], worth)
+        return self._trees[key]
 
     def choose(self, score, pick=None):
         """Walk down the trees. `score(ids)` gives log-probabilities over the vocabulary after what was written so far.
@@ -77,18 +82,19 @@ class Menu:
             node = node[token]
         return written, decisions
 
-    def weights(self, ids):
-        """What each token of a message is worth in training: 1 for a decision, `FORCED_WEIGHT` for the rest.
+    def weights(self, ids, forced=FORCED):
+        """What each token of a message is worth in training: `DECISION`, `QUOTE` or, where nothing is decided, `forced`.
 
         ValueError if the menu does not have this message: a model that chooses could never say it.
         """
-        found, node = [], self._root
+        found, node, worth = [], self._root, DECISION
         for token in ids:
             if node is not None and None in node:
                 node = self._next(node)
+                worth = self._worth.get(id(node), DECISION)
             if node is None or token not in node:
                 raise ValueError(f"not on the menu after {self.tokenizer.decode(ids[: len(found)])!r}: {self.tokenizer.decode(ids)!r}")
-            found.append(1.0 if len(node) > 1 else FORCED_WEIGHT)
+            found.append(worth if len(node) > 1 else forced)
             node = node[token]
         if node.get(None) != ():
             raise ValueError(f"not a whole message: {self.tokenizer.decode(ids)!r}")
@@ -107,7 +113,8 @@ def tells(messages):
 
 
 def _segments(function, messages):
-    """A call as text in pieces: the head, then for each argument its options, each with what follows up to the next."""
+    """A call as text in pieces: the head, then for each argument what a decision weighs and its options, each with what
+    follows up to the next argument."""
     properties = list(function["parameters"]["properties"].items())
     head = f'{calls.OPEN}{{"name": "{function["name"]}", "arguments": {{'
     tail = "}}" + calls.CLOSE + END
@@ -116,7 +123,8 @@ def _segments(function, messages):
     pieces = [f'{head}"{properties[0][0]}":']
     for number, (_, kind) in enumerate(properties):
         follows = tail if number == len(properties) - 1 else f', "{properties[number + 1][0]}":'
-        pieces.append([f" {value}{follows}" for value in options(kind, messages)])
+        worth = QUOTE if kind.get("format") == "quote" else DECISION
+        pieces.append((worth, tuple(f" {value}{follows}" for value in options(kind, messages))))
     return pieces
 
 
@@ -159,7 +167,7 @@ def prompt(tokenizer, messages, tools):
     return tokenizer.apply_chat_template(harmless(messages), tools=tools, add_generation_prompt=True, tokenize=True, return_dict=False)
 
 
-def document(tokenizer, messages, tools, says=()):
+def document(tokenizer, messages, tools, says=(), forced=FORCED):
     """A trace as a training document: every message of the assistant is learnt, with its decisions weighing most."""
     ids, weights, first = [], [], None
     for number, message in enumerate(messages):
@@ -172,6 +180,8 @@ def document(tokenizer, messages, tools, says=()):
         end = len(whole) - 1  # the template's line break after the message is nobody's decision
         if whole[: len(before)] != before:
             raise ValueError("the template does not only add to a conversation")
-        weights += Menu(tokenizer, messages[:number], tools, says).weights(whole[len(before) : end])
+        weights += Menu(tokenizer, messages[:number], tools, says).weights(whole[len(before) : end], forced)
         ids = whole[:end]
-    return Example(ids, first, weights)
+    while weights and weights[-1] < QUOTE:  # nothing is decided any more
+        weights.pop()
+    return Example(ids[: first + len(weights)], first, weights)

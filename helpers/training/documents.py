@@ -3,6 +3,7 @@
 document = example(tokenizer, prompt_ids, lines)        # a form that is filled in, decisions weigh more than forced words
 document = conversation(tokenizer, messages)            # a chat: the last answer is learnt
 documents = prose(tokenizer, texts, longest=320)        # running text: every token is learnt
+documents = together(documents, tokens=700)             # those that begin alike share the beginning
 """
 
 import hashlib
@@ -15,11 +16,15 @@ FORCED_WEIGHT = 0.15
 
 @dataclass
 class Example:
-    """One training document: token ids, how many of them are the prompt, and a weight for each token of the answer."""
+    """One training document: token ids, how many of them are the prompt, and a weight for each token of the answer.
+
+    `branches`: where each of several endings of one prompt starts and stops; an ending sees the prompt and itself.
+    """
 
     input_ids: list
     prompt_length: int
     weights: list
+    branches: tuple = ()
 
     def __len__(self):
         return len(self.input_ids)
@@ -74,6 +79,33 @@ def prose(tokenizer, texts, longest=320):
     return documents
 
 
+def together(documents, tokens=700):
+    """Documents as branches of their common beginning, in groups of at most `tokens` tokens (one alone may be longer).
+
+    Agents' conversations begin with the same policy and tools: read once for a whole group, they cost a fraction, and the
+    loss stays the sum of the documents' losses. ValueError where they do not begin alike.
+    """
+    documents = list(documents)
+    if not documents:
+        return []
+    shortest, other = min(d.input_ids for d in documents), max(d.input_ids for d in documents)
+    shared = min(d.prompt_length for d in documents)
+    shared = next((i for i in range(shared) if shortest[i] != other[i]), shared)
+    if not shared:
+        raise ValueError("these documents have no common beginning: train on them one by one")
+    groups, size = [], 0
+    for document in documents:
+        if not groups or size + len(document) - shared > tokens:
+            groups.append(Example(document.input_ids[:shared], shared, []))
+            size = shared
+        group, at = groups[-1], size
+        group.input_ids = group.input_ids + document.input_ids[shared:]
+        group.weights += [0.0] * (document.prompt_length - shared) + document.weights
+        size += len(document) - shared
+        group.branches += ((at, size),)
+    return groups
+
+
 def micro_batches(documents, tokens):
     """The documents in order, in groups of at most `tokens` tokens (one document may be longer, alone)."""
     groups, size = [], 0
@@ -90,5 +122,5 @@ def fingerprint(documents, *more):
     """Twelve hexadecimal digits that change with the documents and with anything else that is given (JSON values)."""
     digest = hashlib.sha256(json.dumps(more, sort_keys=True, default=str).encode())
     for document in documents:
-        digest.update(repr((document.input_ids, document.prompt_length, document.weights)).encode())
+        digest.update(repr((document.input_ids, document.prompt_length, document.weights, document.branches)).encode())
     return digest.hexdigest()[:12]

@@ -19,7 +19,10 @@ from helpers.training import fused, head
 
 @dataclass
 class Batch:
-    """Documents one after the other. ids, positions [T]; bounds `(start, end)`; rows, targets, weights [supervised].
+    """Documents one after the other. ids, positions [T]; bounds `(start, end, branches)`; rows, targets, weights [supervised].
+
+    branches: `(start, end, mask [length, beginning + length])` of each ending within its document; empty where every token
+    sees all before it.
 
     `start`: what comes out of the frozen lower layers [T, d], or None.
     """
@@ -50,19 +53,21 @@ class Engine:
 
     def batch(self, documents, start=None):
         """Documents (`Example`) as a `Batch`; `start` as in `Batch`."""
-        bounds, rows, targets, weights, at = [], [], [], [], 0
+        bounds, rows, targets, weights, positions, at = [], [], [], [], [], 0
         for document in documents:
-            bounds.append((at, at + len(document)))
+            place, branches, before = _branched(document)
+            positions.append(place)
+            bounds.append((at, at + len(document), [(start, end, mask.to(self.device)) for start, end, mask in branches]))
             learnt = [
                 i for i, weight in enumerate(document.weights, document.prompt_length) if weight
             ]  # in a trace, not the tools' answers
-            rows += [at + i - 1 for i in learnt]
+            rows += [at + before.get(i, i - 1) for i in learnt]
             targets += [document.input_ids[i] for i in learnt]
             weights += [weight for weight in document.weights if weight]
             at += len(document)
         made = Batch(
             torch.tensor([token for document in documents for token in document.input_ids]),
-            torch.cat([torch.arange(len(document)) for document in documents]),
+            torch.cat(positions),
             bounds, torch.tensor(rows), torch.tensor(targets), torch.tensor(weights), start,
         )  # fmt: skip
         for name in ("ids", "positions", "rows", "targets", "weights"):
@@ -90,15 +95,23 @@ class Engine:
         """Weighted sum of the cross-entropies at the supervised positions; a scalar tensor."""
         if self.layers is not None:
             states = self.model.model.norm(self.hidden(batch)[batch.rows])
-        elif batch.ids.device.type == "cpu":  # one document after the other: the attention mask of a packed batch costs more than it saves
-            parts = [
-                self.model.model(input_ids=batch.ids[None, start:end], use_cache=False).last_hidden_state[0] for start, end in batch.bounds
-            ]
+        elif batch.ids.device.type == "cpu" or any(branches for *_, branches in batch.bounds):
+            # one document after the other: the attention mask of a packed batch costs more than it saves
+            parts = [self._one(batch, *bound) for bound in batch.bounds]
             states = torch.cat(parts)[batch.rows]
         else:  # positions that start again tell the attention where a document ends
             packed = self.model.model(input_ids=batch.ids[None], position_ids=batch.positions[None], use_cache=False)
             states = packed.last_hidden_state[0][batch.rows]
         return head.loss(states, self.model.lm_head, batch.targets, batch.weights)
+
+    def _one(self, batch, start, end, branches):
+        more = {}
+        if branches:
+            mask = torch.ones(end - start, end - start, dtype=torch.bool, device=self.device).tril_()
+            for first, last, own in branches:
+                mask[first:last, own.shape[1] - len(own) : first] = False
+            more = {"attention_mask": mask[None, None], "position_ids": batch.positions[None, start:end]}
+        return self.model.model(input_ids=batch.ids[None, start:end], use_cache=False, **more).last_hidden_state[0]
 
     @contextlib.contextmanager
     def attached(self):
@@ -113,6 +126,16 @@ class Engine:
             yield self
         finally:
             del self.model.forward
+
+
+def _branched(document):
+    """Positions [T] of a document, its branches with their masks, and what comes before the first token of each branch."""
+    positions, shared, branches = torch.arange(len(document)), document.prompt_length, []
+    for start, end in document.branches:
+        length = end - start
+        positions[start:end] = shared + torch.arange(length)
+        branches.append((start, end, torch.ones(length, shared + length, dtype=torch.bool).tril_(shared)))
+    return positions, branches, {start: shared - 1 for start, _ in document.branches}
 
 
 def held_out_loss(engine, documents, tokens=512, starts=None):

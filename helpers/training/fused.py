@@ -143,6 +143,17 @@ def normalise_backward(grad, x, inverse, weight, add_to):
     add_to.addcmul_(grad, inverse).addcmul_(x, along, value=-1)
 
 
+def attend(q, k, v, branches=()):
+    """Causal attention of one document [1, heads, length, head]; an ending among `branches` sees the beginning and itself."""
+    shared = branches[0][0] if branches else q.shape[2]
+    grouped = {"enable_gqa": q.shape[1] != k.shape[1]}
+    parts = [F.scaled_dot_product_attention(q[:, :, :shared], k[:, :, :shared], v[:, :, :shared], is_causal=True, **grouped)]
+    for start, end, mask in branches:
+        seen = [torch.cat([both[:, :, :shared], both[:, :, start:end]], dim=2) for both in (k, v)]
+        parts.append(F.scaled_dot_product_attention(q[:, :, start:end], *seen, attn_mask=mask, **grouped))
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+
+
 class LayerFunction(torch.autograd.Function):
     """`DecoderLayer` as one step of autograd: PEFT's parameters get their gradients in the usual way."""
 
@@ -156,10 +167,10 @@ class LayerFunction(torch.autograd.Function):
         qkv = layer.qkv.forward(h, space(f"{own}qkv", tokens, layer.qkv.outputs), thins[0])
         layer.rotate(qkv, rotary)
         attended, graphs = space(f"{own}attended", tokens, layer.heads * layer.head), []
-        for start, end in bounds:  # each document sees itself alone
+        for start, end, branches in bounds:  # each document sees itself alone
             q, k, v = (part.detach().requires_grad_(training) for part in layer.split(qkv, start, end))
             with torch.set_grad_enabled(training):
-                one = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=layer.heads != layer.kv_heads)
+                one = attend(q, k, v, branches)
             attended[start:end].view(end - start, layer.heads, layer.head).copy_(one[0].detach().transpose(0, 1))
             graphs.append((one, q, k, v))
         middle = layer.output.forward(attended, space(f"{own}middle", tokens, width), thins[1]).add_(x)
@@ -198,10 +209,10 @@ class LayerFunction(torch.autograd.Function):
         at_attended = space("at_attended", tokens, attended.shape[1])
         output = layer.output.backward(result, attended, thins[1], at_attended)
         gradients = []
-        for (one, q, k, v), (start, end) in zip(graphs, bounds):
+        for (one, q, k, v), (start, end, _) in zip(graphs, bounds):
             at_one = at_attended[start:end].view(end - start, layer.heads, layer.head).transpose(0, 1).unsqueeze(0)
             gradients.append(torch.autograd.grad(one, (q, k, v), at_one))
-        for three, (start, end) in zip(gradients, bounds):  # into the joined buffer: its values are not needed any more
+        for three, (start, end, _) in zip(gradients, bounds):  # into the joined buffer: its values are not needed any more
             for part, gradient in zip(layer.split(qkv, start, end), three):
                 part.copy_(gradient)
         layer.rotate(qkv, rotary, back=True)
@@ -230,7 +241,7 @@ def layers_of(model):
 
 
 def run(layers, x, rotary, bounds, space):
-    """x [T, d] through the layers; `rotary` as `(cos, sin)` of [T, 1, head / 2]; `bounds`: `(start, end)` of each document."""
+    """x [T, d] through the layers; `rotary` as `(cos, sin)` of [T, 1, head / 2]; `bounds`: as in `engine.Batch`."""
     space.passes += 1
     for layer in layers:
         x = LayerFunction.apply(x, layer, rotary, bounds, space, *layer.parameters)

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 WORLDS = {"counter": "Counter", "supply": "Supply", "knowhow": "KnowHow", "customer": "MortgageCounter"}
+TRAINING = ("train", "short_a", "short_b")  # whole conversations, and many short ones of first decisions
 
 
 def load(name):
@@ -21,7 +22,7 @@ def load(name):
 
 @cache
 def tasks(name, split):
-    """The written tasks of a workplace, "train", "dev" or "test", as a tuple."""
+    """The written tasks of a workplace as a tuple: a split of `TRAINING`, "dev" or "test"."""
     from helpers.worlds.base import load_tasks
 
     load(name)

@@ -104,6 +104,11 @@ class World:
         """The workplace's written policy, in Malay: `policy.md` beside the class."""
         return (Path(sys.modules[cls.__module__].__file__).parent / "policy.md").read_text(encoding="utf-8")
 
+    @classmethod
+    def brief(cls):
+        """What a tuned model is told instead of the policy: its title, and what the title cannot remind it of."""
+        return inspect.cleandoc(cls.policy()).splitlines()[0].lstrip("# ")
+
     def call(self, name, arguments):
         """Call a tool as an agent does. Whatever is wrong with the call comes back as `{"ralat": one line}`."""
         if name not in self.TOOLS:

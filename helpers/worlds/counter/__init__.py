@@ -124,6 +124,11 @@ class Counter(World):
         "handovers": ("reason",),
     }
 
+    @classmethod
+    def brief(cls):
+        """The title, and what each agency deals with: their short names do not say it."""
+        return super().brief() + "\n" + "; ".join(f"{name}: {what}" for name, (_, what) in forms.AGENCIES.items())
+
     def _begin(self, setup):
         """`setup`: `passages` (more rows of the knowledge base) and `retired` (ids that have expired in this task)."""
         rows = {row["id"]: row for row in (*knowledge.load(), *setup.get("passages", ()))}

@@ -131,7 +131,8 @@ def test_nothing_is_ordered_twice_and_risk_is_not_waved_away():
 
 @pytest.mark.parametrize(
     "words, days",
-    [("dua minggu", 14), ("2-3 minggu", 21), ("sebulan setengah", 45), ("10 working days", 14), ("5mgu", 35), ("48 jam", 2), ("esok", 1),
+    [("two and a half weeks", 18), ("a month and a half", 45), ("1 1/2 bulan", 45), ("until Thursday", 3), ("couple of days", 2),
+     ("dua minggu", 14), ("2-3 minggu", 21), ("sebulan setengah", 45), ("10 working days", 14), ("5mgu", 35), ("48 jam", 2), ("esok", 1),
      ("hingga 5 Disember", 12), ("until 12 Dec", 19), ("12hb", 19), ("2 Januari", 40), ("3-10 November", 0), ("hingga 7 Disember, 2 minggu", 14),
      ("tak pasti lagi", None), ("until further notice", None), ("dua minggu mulai 23 November", 14), ("bermula 25 November selama 10 hari", 12),
      ("mulai 24 November hingga 5 Disember", 12)],

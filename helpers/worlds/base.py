@@ -91,6 +91,7 @@ class World:
         self._db.row_factory = sqlite3.Row
         self._lock = threading.RLock()
         with self._lock, self._db:
+            self._db.execute("PRAGMA secure_delete = ON")  # what is taken out is overwritten in the file too
             self._db.executescript(self.SCHEMA)
             self._begin(setup or {})
 

@@ -763,23 +763,28 @@ show.bars(list(names), list(counts), "What 400 composed conversations are about"
 # %% [markdown]
 # Which tokens of a trace should the model learn? Not those of the citizen or the tools: it will never write them. Of its own
 # tokens, most are forced by the menu, and only at forks does it decide anything. So the tree that later reads
-# the model also says what the model has to learn: a decision weighs 1, a forced token very little (enough that
-# the model could write the call on its own), everything else 0.
+# the model also says what the model has to learn. A decision weighs 1; a fork inside a quote less, since where one begins and
+# ends is partly a matter of taste; a forced token very little (enough that the model could write the call on its own);
+# everything else 0.
 
 # %%
 document = menu.document(tokenizer, lesson_trace, tools, says)
 own = list(zip(document.input_ids[document.prompt_length :], document.weights))
-decisions, forced = sum(w == 1 for _, w in own), sum(0 < w < 1 for _, w in own)
-print(f"{len(document):,} tokens in all: {decisions} decisions, {forced} forced, the rest is given")
-show.shaded(tokenizer, *zip(*own), "dark: decisions; pale: forced by the menu; almost white: written by others")
+worth = collections.Counter(weight for _, weight in own)
+print(f"{len(document):,} tokens in all; of the agent's: {worth[menu.DECISION]} decide, {worth[menu.QUOTE]} cut a quote, {worth[menu.FORCED]} are forced")
+show.shaded(tokenizer, *zip(*own), "dark: decisions; paler: where a quote begins and ends; almost white: forced, or written by others")
 
 # %% [markdown]
 # You see how little a call really decides. The loss of a training step is the weighted sum of the tokens' losses, so nearly
 # all of the gradient comes from the dark ones. It is the same trick as in notebook 07, where the *labels* of a form weighed
-# more than its keys.
+# more than its keys. (Our first attempt gave a forced token a seventh of a decision's weight. There are so many of them that the
+# model learnt beautiful calls, to an agency that did not depend on the message.)
+#
+# All these conversations begin with the same policy and tools. So the kit lays several of them side by side as *branches* of one
+# beginning, which is read once; each branch sees the beginning and itself, and the loss is the same as if they were apart.
 #
 # Training itself is what you know from notebooks 06 and 07: LoRA on the open model, documents like this one, nothing else. It takes
-# longer than a lesson, so we take the adapter for the counter that comes with the kit.
+# longer than a lesson, so we take the adapter that comes with the kit (`make checkpoints` in the README says how it was made).
 #
 # ## 9. The tuned model
 #

@@ -807,7 +807,9 @@ lesson.check("12.4", answer)
 # - **dice**: takes something from the menu by chance;
 # - **keyword router**: routes every message by its words, and does no more. Many offices have exactly this;
 # - **rules**: everything that we know how to write as rules: the router, patterns for questions and emergencies, forms;
-# - **model**: the tuned model of 135 million parameters, choosing.
+# - **model**: the tuned model of 135 million parameters, choosing;
+# - **model, else rules**: the same, but every step of which the model is less than 90% sure is left to the rules (90% was
+#   fixed beforehand, and not tuned).
 
 
 # %%
@@ -821,6 +823,7 @@ def keyword_router(messages, tools):
 
 contestants = {name: examine.agent(name, "counter") for name in ("nothing", "refusing", "dice")}
 contestants |= {"keyword router": keyword_router, "rules": router_of_rules, "model": agent}
+contestants["model, else rules"] = chat.Unsure(agent, router_of_rules, 0.9)
 
 # %%
 test = evenly(worlds.tasks("counter", "test"), sizes["test"])
@@ -1077,7 +1080,7 @@ for hours in (0, 1, 3, 6, 12):
     print(f"a mistake costs the citizen {hours:>2} hours: cheapest is {best}, RM{totals[best]:,.0f}")
 
 # %%
-columns = {"nothing": "nothing", "dice": "dice", "rules": "rules", "model": "agent"}
+columns = {"nothing": "nothing", "dice": "dice", "rules": "rules", "model": "agent", "model, else rules": "agent, else rules"}
 for name, column in columns.items():
     here.record(column, counter_passed=reports[name]["passed"], **({"counter_citation": citations[name]} if name in citations else {}))
 

@@ -63,7 +63,7 @@ from functools import cache
 import matplotlib.pyplot as plt
 
 from helpers import evaluation, examine, models, show, worlds
-from helpers.agents import calls, guard, loop
+from helpers.agents import calls, chat, guard, loop
 from helpers.agents.person import Person
 from helpers.evaluation import agents as examination
 from helpers.worlds.base import Task
@@ -610,7 +610,8 @@ def shown(share):
 
 tasks = sample(worlds.tasks("supply", "test"), sizes["tasks"])
 yardsticks = {name: examine.agent(name, "supply") for name in ("nothing", "refusing", "dice", "rules")}
-rows_of, _ = sit(Supply, {**yardsticks, "model": buyer}, tasks)
+hybrid = chat.Unsure(buyer, yardsticks["rules"], 0.9)  # every step of which the model is less than 90% sure goes to the rules
+rows_of, _ = sit(Supply, {**yardsticks, "model": buyer, "model, else rules": hybrid}, tasks)
 reports = {name: examination.report(rows) for name, rows in rows_of.items()}
 show.table(
     [(name, *map(shown, (r["passed"], r["wrong_but_valid"], r["executable"])), f"{r['seconds']:.1f}") for name, r in reports.items()],
@@ -649,7 +650,7 @@ for name in ("rules", "model"):
 for name, found in reports.items():
     here.record("agent" if name == "model" else name, supply=found["passed"], supply_wrong_but_valid=found["wrong_but_valid"])
 failures = [(row["task"], row["kind"], row["ended"], row["refused"]) for row in rows_of["model"] if not row["passed"]]
-del model, tokenizer, buyer, desks
+del model, tokenizer, buyer, hybrid, desks
 show.table(failures, ["not passed by the model", "kind", "ended", "calls refused"]) if failures else "The model passed all of these."
 
 # %% [markdown]
@@ -1165,7 +1166,8 @@ for name, threshold in {"no threshold": 0.0, f"threshold {chosen}": chosen}.item
 # %%
 tasks = sample(worlds.tasks("knowhow", "test"), sizes["tasks"])
 yardsticks = {name: examine.agent(name, "knowhow") for name in ("nothing", "refusing", "dice", "rules")}
-rows_of, called = sit(KnowHow, {**yardsticks, "model": helper}, tasks)
+hybrid = chat.Unsure(helper, yardsticks["rules"], 0.9)
+rows_of, called = sit(KnowHow, {**yardsticks, "model": helper, "model, else rules": hybrid}, tasks)
 reports = {name: examination.report(rows) for name, rows in rows_of.items()}
 show.table(
     [(name, *map(shown, (r["passed"], r["wrong_but_valid"], r["no_tool"])), f"{r['seconds']:.1f}") for name, r in reports.items()],
@@ -1213,7 +1215,7 @@ ours, theirs = reports["model"]["passed"], reports["rules"]["passed"]
 gap = ours.value - theirs.value
 apart = max(ours.low, theirs.low) > min(ours.high, theirs.high)
 print(f"model against rules: {gap:+.0%};", "the intervals do not overlap" if apart else "the intervals overlap: too few tasks to tell")
-del model, tokenizer, helper, readers
+del model, tokenizer, helper, hybrid, readers
 
 # %% [markdown]
 # If the rules are ahead in your table, believe it: where a task is to look up a code or to notice *bau gas* (a smell

@@ -51,6 +51,16 @@ _SOON = {
 }  # fmt: skip
 
 
+_AND_A_HALF = (  # each with what it says in the form that is read
+    (rf"({_NUMBER})\s+(?:and\s+a\s+half|1/2|½)\s+(?=[a-z])", lambda match: f"{_number(match[1]) + 0.5} "),
+    (r"\b(?:an?|one)\s+(day|week|month|year)\s+and\s+a\s+half\b", lambda match: f"1.5 {match[1]}"),
+    (r"\b(?:a\s+)?couple\s+(?:of\s+)?(?=[a-z])", lambda match: "2 "),
+)
+_WEEKDAYS = dates.WEEKDAYS | {
+    name: number for number, name in enumerate(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"))
+}
+
+
 def _number(words):
     words = words.lower()
     if words in ("se", "s"):
@@ -93,6 +103,8 @@ def _date_free(text):
 def days(text, today):
     """(days, True) for a length of time or an end date; (None, False) where the words say that it is unknown."""
     text = " ".join(text.split())
+    for pattern, number in _AND_A_HALF:
+        text = re.sub(pattern, number, text, flags=re.I)
     starts = _START.search(text)
     until = text[: starts.start()] if starts else text  # a date after “mulai” is no end …
     if starts and (ends := _END.search(text, starts.end())):  # … until “hingga” follows
@@ -125,7 +137,7 @@ def days(text, today):
             elif value == "year":
                 value = (datetime.date(today.year, 12, 31) - today).days
             return value, True
-    for name, weekday in dates.WEEKDAYS.items():
+    for name, weekday in _WEEKDAYS.items():
         if re.search(rf"\b{name}\b", text, re.I):
             return (weekday - today.weekday()) % 7 or 7, True
     raise ValueError(

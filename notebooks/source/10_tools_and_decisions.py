@@ -771,14 +771,16 @@ show.bars(list(names), list(counts), "What 400 composed conversations are about"
 document = menu.document(tokenizer, lesson_trace, tools, says)
 own = list(zip(document.input_ids[document.prompt_length :], document.weights))
 worth = collections.Counter(weight for _, weight in own)
-print(f"{len(document):,} tokens in all; of the agent's: {worth[menu.DECISION]} decide, {worth[menu.QUOTE]} cut a quote, {worth[menu.FORCED]} are forced")
+print(f"{len(document):,} tokens in all. Of the agent's own:")
+print(f"{worth[menu.DECISION]} decide, {worth[menu.QUOTE]} cut a quote, {worth[menu.FORCED]} are forced")
 show.shaded(tokenizer, *zip(*own), "dark: decisions; paler: where a quote begins and ends; almost white: forced, or written by others")
 
 # %% [markdown]
 # You see how little a call really decides. The loss of a training step is the weighted sum of the tokens' losses, so nearly
 # all of the gradient comes from the dark ones. It is the same trick as in notebook 07, where the *labels* of a form weighed
-# more than its keys. (Our first attempt gave a forced token a seventh of a decision's weight. There are so many of them that the
-# model learnt beautiful calls, to an agency that did not depend on the message.)
+# more than its keys. (A handful of decisions a conversation is little to learn from. Our first attempts, four hundred conversations
+# read once, taught the model beautiful calls, to an agency that did not depend on the message. So the kit's adapter first sees
+# many short messages, each up to the first decision only, several times over, and then whole conversations.)
 #
 # All these conversations begin with the same policy and tools. So the kit lays several of them side by side as *branches* of one
 # beginning, which is read once; each branch sees the beginning and itself, and the loss is the same as if they were apart.

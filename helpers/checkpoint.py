@@ -86,8 +86,8 @@ def to_half(folder):
 # and is run once.
 AGENT = {"layers": 15, "rank": 16, "seed": 0, "together": 1000}
 AGENT_STAGES = (
-    {"first": 800, "whole": 0, "composed": 0, "epochs": 3, "learning_rate": 2e-3},
-    {"first": 250, "whole": 100, "composed": 25, "epochs": 1, "learning_rate": 1e-3},
+    {"first": 800, "long": 0, "short": 0, "composed": 0, "epochs": 3, "learning_rate": 2e-3},
+    {"first": 150, "long": 60, "short": 50, "composed": 12, "epochs": 1, "learning_rate": 1e-3},
 )
 LONGEST_CONVERSATION = 1500  # tokens
 AGENT_WHAT = """A LoRA adapter that serves the invented workplaces {names} of the kit: it chooses its next question, tool call or
@@ -101,8 +101,8 @@ that cannot be undone may be left to it."""
 def agent_documents(name, tokenizer, stage, seed):
     """Training documents of a workplace's agent, in groups that share policy and tools; the test tasks are not read.
 
-    `first`: so many conversations up to the agent's first message; `whole`: so many of the short ones with several actions,
-    besides all the long ones; `composed`: so many made by program.
+    `first`: so many conversations up to the agent's first message; and of whole ones so many `long`, so many `short` with
+    several actions, and so many `composed` by program.
     """
     from helpers import worlds
     from helpers.agents import calls, menu, person
@@ -119,11 +119,10 @@ def agent_documents(name, tokenizer, stage, seed):
         messages = person.trace(world, task, trial)
         said = next(i for i, message in enumerate(messages) if message["role"] == "assistant")
         documents.append(menu.document(tokenizer, messages[: said + 1], tools, says, forced=0.0))
-    if stage["whole"]:
-        several = [pair for split in worlds.TRAINING[1:] for pair in written[split] if len(pair[0].gold) > 1]
-        made = written["train"] + rng.sample(several, min(stage["whole"], len(several)))
-        made += [(task, seed + number) for number, task in enumerate(worlds.compose(name, stage["composed"], seed))]
-        documents += [menu.document(tokenizer, person.trace(world, task, trial), tools, says) for task, trial in made]
+    several = [pair for split in worlds.TRAINING[1:] for pair in written[split] if len(pair[0].gold) > 1]
+    made = rng.sample(written["train"], stage["long"]) + rng.sample(several, stage["short"])
+    made += [(task, seed + number) for number, task in enumerate(worlds.compose(name, stage["composed"], seed))]
+    documents += [menu.document(tokenizer, person.trace(world, task, trial), tools, says) for task, trial in made]
     documents = [document for document in documents if len(document) <= LONGEST_CONVERSATION]
     rng.shuffle(documents)
     return together(documents, AGENT["together"])

@@ -5,6 +5,7 @@ from typing import Literal
 
 import pytest
 
+from helpers import worlds
 from helpers.agents import calls, chat, loop, menu, person
 from helpers.evaluation import agents
 from helpers.worlds import base
@@ -126,7 +127,9 @@ def test_a_trace_is_a_conversation_whose_every_message_is_on_the_menu(tokenizer)
     call = '<tool_call>\n{"name": "order", "arguments": {"drink": "teh", "hot": true}}\n</tool_call>'
     before, after = text.split(call)
     assert before == "Berapa cawan?<|im_end|>"
-    assert after.startswith("<|im_end|>S") and messages[-1]["content"].startswith(after.removeprefix("<|im_end|>"))  # up to the last decision
+    assert after.startswith("<|im_end|>S") and messages[-1]["content"].startswith(
+        after.removeprefix("<|im_end|>")
+    )  # up to the last decision
     decided = [tokenizer.decode([t]) for t, w in zip(document.input_ids[document.prompt_length :], document.weights) if w == 1]
     assert "true" in "".join(decided) and "arguments" not in "".join(decided)
     with pytest.raises(ValueError, match="not on the menu"):
@@ -225,6 +228,19 @@ def test_pydantic_ai_takes_the_bigger_model_when_the_first_is_not_sure():
         stall = Stall()
         app = application.build(stall, chat_of(confidence, True), application.model(chat_of(1.0, False), "bigger"), threshold=0.5)
         assert app.run_sync("Teh satu.").output.startswith("Satu teh") and stall.state()["orders"] == wanted
+
+
+@pytest.mark.parametrize("name", worlds.WORLDS)
+def test_the_grammar_of_a_workplace_takes_every_right_call(name, embedded, tokenizer):
+    world, held = worlds.load(name), chat.Writing(embedded[0], tokenizer, grammar="lazy")
+    made = [
+        m["tool_calls"][0]["function"] for task in worlds.tasks(name, "dev")[:8] for m in person.trace(world, task) if m.get("tool_calls")
+    ]
+    for function in made:
+        text = f'{{"name": "{function["name"]}", "arguments": {function["arguments"]}}}'
+        matcher = held._matcher(calls.schemas(world))
+        assert all(matcher.consume_token(token) for token in tokenizer(text, add_special_tokens=False)["input_ids"]), text
+        assert matcher.is_accepting()
 
 
 def test_a_grammar_makes_every_call_valid_and_nothing_else(embedded, tokenizer):

@@ -122,13 +122,16 @@ class Writing(_InProcess):
         forms = [
             {
                 "type": "object", "required": ["name", "arguments"], "additionalProperties": False,
-                "properties": {"name": {"const": f["name"]}, "arguments": {**f["parameters"], "additionalProperties": False}},
+                "properties": {"name": {"const": f["name"]}, "arguments": {**_plain(f["parameters"]), "additionalProperties": False}},
             }
             for f in (tool["function"] for tool in tools)
         ]  # fmt: skip
         spaces = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
         grammar = llguidance.LLMatcher.grammar_from_json_schema({"anyOf": forms}, overrides=spaces)
-        return llguidance.LLMatcher(self._vocabulary, grammar)
+        matcher = llguidance.LLMatcher(self._vocabulary, grammar)
+        if matcher.is_error():
+            raise ValueError(f"no grammar for these tools: {matcher.get_error()}")
+        return matcher
 
     def _allowed(self, matcher, size):
         import numpy

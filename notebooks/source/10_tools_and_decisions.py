@@ -33,10 +33,7 @@
 # **Before you start:** notebook [02](02_load_an_open_model.ipynb) (tokens, logits, templates) and
 # [04](04_measure_first.ipynb) (intervals, floors). The counter that we work at is the one of notebook 12.
 #
-# | profile | time | peak memory |
-# |---|---|---|
-# | `smoke` (a test that everything runs) | to be measured | to be measured |
-# | `laptop` (two cores) | to be measured | to be measured |
+# **What it takes:** three minutes in the `laptop` profile on two cores.
 #
 # The town, its council and its citizens are invented. The agencies are real; what they do here is simplified.
 

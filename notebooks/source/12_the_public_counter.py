@@ -29,7 +29,7 @@
 # - write to the counter ourselves.
 #
 # **Before you start:** notebook [10](10_tools_and_decisions.ipynb) (tools, the agent loop, choosing from a menu). The
-# adapter for this workplace ships with the kit.
+# agent's adapter ships with the kit; everything below takes three to four minutes on two cores.
 #
 # | profile | what is examined |
 # |---|---|
@@ -497,7 +497,7 @@ for question, right in questions[: sizes["dialogues"]]:
 show.table(rows, ["question", "right", "second step", "passage, or why refused", "how sure"])
 
 # %% [markdown]
-# Compare the columns yourself: this is a real small model and these are only a few questions. Three things are worth seeing,
+# Compare the columns yourself: this is a real, very small model, and these are only a few questions. Three things are worth seeing,
 # whatever it chose.
 #
 # - The search words were a choice too: a run of the citizen's own words. The model cannot search for something that nobody

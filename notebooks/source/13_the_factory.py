@@ -31,8 +31,8 @@
 # - examine both desks on written test tasks, beside rules and floors.
 #
 # **Before you start:** notebook 10 (tools, menus, decisions) helps, and so does [11](11_the_mortgage_desk.ipynb).
-# Nothing from an earlier run is needed: the two adapters come with the kit. **What it takes:** MEASURE in the `smoke`
-# profile, MEASURE minutes and MEASURE GB of memory in the `laptop` profile on two cores.
+# Nothing from an earlier run is needed: the agent's adapter comes with the kit. **What it takes:** twelve minutes in the
+# `laptop` profile on two cores; most of it are the two examinations of sections 10 and 17.
 #
 # The factory, its parts, suppliers, prices, machines and people are invented. The workshop advice is of the kind that
 # goes round in workshops; no engineer has checked it. Do not repair a machine by it.
@@ -412,7 +412,7 @@ lesson.check("13.2", answer)
 # ## 7. A model at the desk
 #
 # Everything so far was code. Now the reader comes in: the small model of this course, with an adapter that was tuned
-# on conversations of this desk. As in notebook 10 it does not write, it *chooses*: one of the desk's questions, a
+# on conversations of this desk and three others. As in notebook 10 it does not write, it *chooses*: one of the desk's questions, a
 # tool with arguments from a list, or the sentence that a tool gave it to pass on. A number such as SUP-13 can be
 # chosen only if the conversation has shown it, and a duration only as words that the person has really used.
 #
@@ -1120,7 +1120,7 @@ def stops(chat, text):
 
 
 # %% [markdown]
-# The agent of this desk comes in now, with its own adapter. First one conversation, then the six messages, beside the
+# The agent comes in now. First one conversation, then the six messages, beside the
 # rules.
 
 # %%

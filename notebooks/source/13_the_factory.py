@@ -591,14 +591,14 @@ def sample(tasks, count):
 def sit(world, agents, tasks):
     """The examination of several agents on the same tasks: name → rows, and name → the tools each called, by opening."""
     rows, called = {}, {}
-    for name, chat in agents.items():
+    for name, agent in agents.items():
         calls_made = called[name] = {}
 
         def listen(world, tool, arguments, messages, calls_made=calls_made):  # a guard that hears everything and forbids nothing
             calls_made.setdefault(messages[1]["content"], []).append(tool)
 
         options = {"steps": sizes["steps"], "whole_policy": False, "guard": listen}
-        rows[name] = examination.examine(world, tasks, chat, **options)
+        rows[name] = examination.examine(world, tasks, agent, **options)
     return rows, called
 
 

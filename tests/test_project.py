@@ -129,7 +129,7 @@ def test_links_of_pages_exist(page):
 
 FLOORS = {
     "machine": 1, "malay": 1, "models": 2, "corpus": 2, "worlds": 3, "training": 3, "agents": 3, "evaluation": 4, "serving": 4,
-    "show": 5, "lesson": 5,
+    "show": 5, "lesson": 5, "exercises": 5,
     "bootstrap": 6, "commands": 6, "batch": 6, "spine": 6, "checkpoint": 6, "ablations": 6, "examine": 6, "__main__": 6,
 }  # fmt: skip
 

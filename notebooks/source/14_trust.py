@@ -980,4 +980,5 @@ bank.close()
 #
 # ## What comes next
 #
-# [15 · Deploy](15_deploy.ipynb) puts the agent behind a door: export, serve, limit, watch, and the officer's desk.
+# The way through the course ends here for now. [11 · The mortgage desk](11_the_mortgage_desk.ipynb) puts a model behind a door,
+# with a server, a policy and an officer's desk; take what you have learnt here there, and see what you would change.

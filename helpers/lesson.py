@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers import __version__, machine
+from helpers.exercises import ABLATIONS as ABLATIONS
+from helpers.exercises import EXERCISES
 
 # The first code cell of every notebook; a test holds them equal. On Colab it installs the kit at this version.
 FIRST_CELL = f"""# Find the kit, or install it where it is not (on Colab).
@@ -25,7 +27,6 @@ except ModuleNotFoundError:
 
 SHIPPED = Path(__file__).parent / "checkpoints" / "mortgage"
 AGENT = Path(__file__).parent / "checkpoints" / "agent"  # one for the four workplaces
-ABLATIONS = Path(__file__).parent / "checkpoints" / "ablations.json"  # made by `python -m helpers ablations`
 
 
 def profile_settings(profile):
@@ -124,8 +125,6 @@ def _machine(folder):
 
 def check(name, answer):
     """Check the answer to an exercise; prints a verdict and returns True, False, or None where nothing was answered."""
-    from helpers.exercises import EXERCISES
-
     test, hint = EXERCISES[name]
     if answer is None or answer is ...:
         print(f"Exercise {name}: not answered yet.")

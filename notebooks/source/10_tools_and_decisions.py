@@ -33,7 +33,7 @@
 # **Before you start:** notebook [02](02_load_an_open_model.ipynb) (tokens, logits, templates) and
 # [04](04_measure_first.ipynb) (intervals, floors). The counter that we work at is the one of notebook 12.
 #
-# **What it takes:** three minutes in the `laptop` profile on two cores.
+# **What it takes:** three to four minutes in the `laptop` profile on two cores.
 #
 # The town, its council and its citizens are invented. The agencies are real; what they do here is simplified.
 
@@ -783,7 +783,7 @@ show.shaded(tokenizer, *zip(*own), "dark: decisions; paler: where a quote begins
 # beginning, which is read once; each branch sees the beginning and itself, and the loss is the same as if they were apart.
 #
 # Training itself is what you know from notebooks 06 and 07: LoRA on the open model, documents like this one, nothing else. It takes
-# longer than a lesson, so we take the adapter that comes with the kit (`make checkpoints` in the README says how it was made).
+# longer than a lesson, so we take the adapter that comes with the kit (`python -m helpers checkpoints --agents` makes it again).
 #
 # ## 9. The tuned model
 #

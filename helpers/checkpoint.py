@@ -128,7 +128,7 @@ def agent_documents(name, tokenizer, stage, seed):
     return together(documents, AGENT["together"])
 
 
-def make_agents(folder, names=None):
+def make_agents(folder):
     """Train one agent for the workplaces, examine it on their development tasks, and leave the adapter in fp16 with its card."""
     import torch
     from tqdm import tqdm
@@ -141,7 +141,7 @@ def make_agents(folder, names=None):
 
     machine.frugal_malloc()
     torch.set_num_threads(machine.cores())
-    names, adapter, results, groups = list(names or worlds.WORLDS), None, [], 0
+    names, adapter, results, groups = list(worlds.WORLDS), None, [], 0
     for number, stage in enumerate(AGENT_STAGES):
         target = folder.with_name(f"{folder.name}-{number + 1}")
         settings = training.Settings(

@@ -88,9 +88,9 @@ def together(documents, tokens=700):
     documents = list(documents)
     if not documents:
         return []
-    shortest, other = min(d.input_ids for d in documents), max(d.input_ids for d in documents)
+    first, last = min(d.input_ids for d in documents), max(d.input_ids for d in documents)  # what these two share, all share
     shared = min(d.prompt_length for d in documents)
-    shared = next((i for i in range(shared) if shortest[i] != other[i]), shared)
+    shared = next((i for i in range(shared) if first[i] != last[i]), shared)
     if not shared:
         raise ValueError("these documents have no common beginning: train on them one by one")
     groups, size = [], 0
